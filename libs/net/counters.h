@@ -1,0 +1,61 @@
+/* counters.h: what happened, and why something was dropped. One list; names are shown by netstat -s.
+ *
+ * Add a line where a new reason appears; the order is nothing that anybody may rely on. */
+#pragma once
+
+#include <stdint.h>
+
+#define NET_COUNTERS(X)                                                                                              \
+    X(frames_in)                                                                                                     \
+    X(frames_out)                                                                                                    \
+    X(ethernet_short)                                                                                                \
+    X(ethernet_not_ours)                                                                                             \
+    X(ethernet_unknown_type)                                                                                         \
+    X(arp_malformed)                                                                                                 \
+    X(arp_unsolicited)                                                                                               \
+    X(arp_queue_full)                                                                                                \
+    X(arp_unanswered)                                                                                                \
+    X(ipv4_malformed)                                                                                                \
+    X(ipv4_checksum)                                                                                                 \
+    X(ipv4_not_ours)                                                                                                 \
+    X(ipv4_bad_source)                                                                                               \
+    X(ipv4_fragment)                                                                                                 \
+    X(ipv4_unknown_protocol)                                                                                         \
+    X(icmp_malformed)                                                                                                \
+    X(icmp_checksum)                                                                                                 \
+    X(icmp_echo)                                                                                                     \
+    X(icmp_rate_limited)                                                                                             \
+    X(udp_in)                                                                                                        \
+    X(udp_out)                                                                                                       \
+    X(udp_malformed)                                                                                                 \
+    X(udp_checksum)                                                                                                  \
+    X(udp_no_socket)                                                                                                 \
+    X(udp_queue_full)                                                                                                \
+    X(tcp_in)                                                                                                        \
+    X(tcp_out)                                                                                                       \
+    X(tcp_malformed)                                                                                                 \
+    X(tcp_checksum)                                                                                                  \
+    X(tcp_no_socket)                                                                                                 \
+    X(tcp_out_of_window)                                                                                             \
+    X(tcp_bad_ack)                                                                                                   \
+    X(tcp_bad_reset)                                                                                                 \
+    X(tcp_listen_overflow)                                                                                           \
+    X(tcp_no_memory)                                                                                                 \
+    X(tcp_out_of_order)                                                                                              \
+    X(tcp_duplicate)                                                                                                 \
+    X(tcp_retransmits)                                                                                               \
+    X(tcp_fast_retransmits)                                                                                          \
+    X(tcp_timeouts)                                                                                                  \
+    X(tcp_resets_in)                                                                                                 \
+    X(tcp_resets_out)                                                                                                \
+    X(tcp_zero_window_probes)                                                                                        \
+    X(tcp_keepalive_probes)                                                                                          \
+    X(dhcp_malformed)                                                                                                \
+    X(dns_malformed)                                                                                                 \
+    X(dns_unexpected)
+
+struct net_counters {
+#define NET_COUNTER_FIELD(name) uint64_t name;
+    NET_COUNTERS(NET_COUNTER_FIELD)
+#undef NET_COUNTER_FIELD
+};

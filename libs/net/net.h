@@ -1,0 +1,245 @@
+/* net.h: the protocol engine's face.
+ *
+ * Five verbs (net_init, net_receive, net_transmit, net_deadline, net_next_event) and the socket calls.
+ * All state is in one struct net inside memory that the caller gives; there are no globals, no clock, no
+ * system call: the same input and seed give the same output. Nothing here blocks: a call that would have
+ * to wait says ERR_WOULD_BLOCK (or ERR_IN_PROGRESS) and an event tells later that it is worth another try.
+ * What a caller can do wrong is an error value; what a peer can do wrong is a counter (net/counters.h). */
+#pragma once
+
+#include <base/error.h>
+#include <net/counters.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct net;
+
+/* Microseconds on a clock that never goes back; where it starts does not matter. */
+typedef uint64_t net_time;
+#define NET_NEVER UINT64_MAX
+
+/* A socket's name: an index with a generation, so that a stale one is ERR_BAD_HANDLE. Never 0. */
+typedef uint32_t net_socket_id;
+/* Who pays for memory: one per client task. NET_OWNER_ENGINE is the engine itself. */
+typedef uint16_t net_owner;
+#define NET_OWNER_ENGINE 0
+
+enum net_family { NET_IPV4 = 4, NET_IPV6 = 6 };
+
+struct net_address {
+    uint8_t family;    /* enum net_family; 0: unspecified of either family */
+    uint8_t bytes[16]; /* network order; IPv4 uses the first four, the rest are zero */
+};
+
+struct net_endpoint {
+    struct net_address address;
+    uint16_t port; /* host order */
+};
+
+/* ---- Life ---- */
+
+struct net_config {
+    uint8_t mac[6];
+    uint16_t mtu;                /* bytes of IP packet, 576..9000 */
+    bool dhcp;                   /* else the static addresses below */
+    struct net_address address;  /* IPv4 */
+    uint8_t prefix_length;       /* 0..32 */
+    struct net_address gateway;  /* family 0: none */
+    struct net_address dns[3];   /* family 0: none */
+    char host_name[32];          /* for DHCP option 12; may be empty */
+    uint32_t sockets_max;        /* sockets of all kinds, 1..65535 */
+    uint32_t owner_budget;       /* bytes of stream memory that one owner may hold */
+    uint32_t send_buffer;        /* bytes per TCP socket, a power of two; 0: 64 KiB */
+    uint32_t receive_buffer;     /* bytes per TCP socket, a power of two; 0: 64 KiB */
+    bool checksum_out;           /* the device fills in TCP and UDP checksums (VIRTIO_NET_F_CSUM) */
+    bool segment_out;            /* the device cuts TCP segments (VIRTIO_NET_F_HOST_TSO4); needs checksum_out */
+    uint64_t seed[2];            /* secret randomness: ISNs (RFC 6528), ports, DNS ids */
+};
+
+/* Lays the engine out in `memory` (16-byte aligned, `size` bytes; the caller keeps it alive and untouched).
+ * *net points into it. ERR_INVALID: configuration; ERR_NO_MEMORY: size too small for sockets_max. */
+enum error net_init(struct net **net, const struct net_config *config, void *memory, size_t size, net_time now);
+
+/* The link came or went, or another device took over: MAC and offloads are those of `config`, connections stay. */
+enum error net_link(struct net *net, const struct net_config *config, bool up, net_time now);
+
+/* ---- Frames ---- */
+
+struct net_frame {
+    const uint8_t *data; /* an Ethernet II frame without FCS; borrowed for the call */
+    size_t length;
+    bool checksum_good; /* the device vouches for the transport checksum (DATA_VALID or NEEDS_CSUM) */
+    uint16_t gso_size;  /* >0: merged by the device out of segments of this size */
+};
+
+/* Takes a frame in. Never sends: it stores, and marks what is due. Bad frames are counted and dropped. */
+void net_receive(struct net *net, const struct net_frame *frame, net_time now);
+
+struct net_slot {
+    uint8_t *data;   /* where the frame goes */
+    size_t capacity; /* at least 14 + mtu; with segment_out up to 14 + 65535 is used */
+    /* Filled in by net_transmit: */
+    size_t length;           /* of the frame */
+    uint16_t checksum_start; /* device must sum from here … */
+    uint16_t checksum_offset; /* … and store here after start; both 0: the sum is in place */
+    uint16_t gso_size;       /* >0: device must cut the TCP payload into pieces of this size */
+    uint16_t header_length;  /* with gso_size: bytes of Ethernet, IP and TCP header */
+};
+
+/* Makes at most one frame that is due, in place. false: nothing due, the slot is untouched. Call until false or
+ * no slot is left; what did not get a slot stays due. */
+bool net_transmit(struct net *net, struct net_slot *slot, net_time now);
+
+/* When net_transmit wants to be called again though nothing happened; NET_NEVER when idle. <= now: at once. */
+net_time net_deadline(const struct net *net);
+
+/* ---- Events ---- */
+
+enum net_event_kind {
+    NET_EVENT_SOCKET, /* `ready` of `socket` gained bits */
+    NET_EVENT_NAME,   /* the query `query` ended: net_resolve_result tells how */
+    NET_EVENT_ADDRESS /* the interface gained, changed or lost its address */
+};
+
+enum net_ready {
+    NET_READY_IN = 1,     /* data, a datagram, a connection to accept, or end of stream */
+    NET_READY_OUT = 4,    /* room to send; connect finished */
+    NET_READY_ERROR = 8,  /* an error is pending */
+    NET_READY_HANGUP = 16, /* both directions are over */
+    NET_READY_EOF = 32    /* the peer has sent FIN */
+};
+
+struct net_event {
+    enum net_event_kind kind;
+    net_socket_id socket;
+    uint32_t ready; /* enum net_ready bits, as they are now */
+    uint32_t query;
+    net_owner owner;
+};
+
+/* Takes the next event. Events of one socket are merged: at most one is queued per socket. false: none. */
+bool net_next_event(struct net *net, struct net_event *event);
+
+/* ---- Owners ---- */
+
+/* ERR_TOO_MANY: no owner left. */
+enum error net_owner_open(struct net *net, net_owner *owner);
+/* Aborts the owner's sockets (RST where RFC 9293 asks for it) and queries, and forgets it. */
+void net_owner_close(struct net *net, net_owner owner, net_time now);
+
+/* ---- Sockets ---- every call: ERR_BAD_HANDLE for a stale socket, ERR_WRONG_TYPE for a call of the other kind */
+
+enum net_type { NET_STREAM = 1, NET_DATAGRAM = 2 };
+enum net_shutdown { NET_SHUT_READ = 0, NET_SHUT_WRITE = 1, NET_SHUT_BOTH = 2 };
+
+/* ERR_TOO_MANY: table full; ERR_QUOTA: the owner's budget; ERR_NO_MEMORY: the arena's. */
+enum error net_open(struct net *net, enum net_type type, net_owner owner, net_socket_id *socket);
+/* Port 0 chooses an ephemeral one (RFC 6056). ERR_ADDRESS_IN_USE, ERR_ADDRESS_NOT_AVAILABLE, ERR_INVALID (already bound). */
+enum error net_bind(struct net *net, net_socket_id socket, const struct net_endpoint *local);
+/* backlog: finished connections that may wait, clamped to 1..4096; unbound sockets get an ephemeral port. */
+enum error net_listen(struct net *net, net_socket_id socket, uint32_t backlog);
+/* ERR_WOULD_BLOCK: none waits. The new socket belongs to `owner`; ERR_QUOTA leaves the connection waiting. */
+enum error net_accept(struct net *net, net_socket_id socket, net_owner owner, net_socket_id *connection,
+                      struct net_endpoint *peer);
+/* Stream: ERR_IN_PROGRESS, then NET_READY_OUT or NET_READY_ERROR. Datagram: sets the default peer, ERR_NONE.
+ * ERR_ALREADY, ERR_IS_CONNECTED, ERR_NET_UNREACHABLE, ERR_ADDRESS_NOT_AVAILABLE (no port left). */
+enum error net_connect(struct net *net, net_socket_id socket, const struct net_endpoint *peer, net_time now);
+
+struct net_piece {
+    uint8_t *data;
+    size_t length;
+};
+
+/* Where the next bytes to send go: up to two pieces of the send stream, written in order, then committed. *space is
+ * their sum. ERR_WOULD_BLOCK: full; ERR_PIPE, ERR_NOT_CONNECTED, ERR_RESET, ERR_TIMED_OUT, … (pending error). */
+enum error net_send_space(struct net *net, net_socket_id socket, struct net_piece piece[2], size_t *space);
+/* length: how many of those bytes were written, <= *space. more: more follows at once (MSG_MORE). */
+enum error net_send_commit(struct net *net, net_socket_id socket, size_t length, bool more, net_time now);
+/* The received bytes in order: up to two pieces. *length 0 with ERR_NONE: end of stream. ERR_WOULD_BLOCK: none yet. */
+enum error net_receive_data(struct net *net, net_socket_id socket, struct net_piece piece[2], size_t *length);
+/* The first `length` of them have been taken; the window opens (RFC 9293 3.8.6.2.2). */
+enum error net_receive_consume(struct net *net, net_socket_id socket, size_t length, net_time now);
+
+/* Copying forms of the above, and the datagram calls. *done: bytes moved. flags: enum net_flag. */
+enum net_flag { NET_PEEK = 2, NET_TRUNCATED = 32 /* out: the datagram was longer than the buffer */ };
+enum error net_send(struct net *net, net_socket_id socket, const void *data, size_t length, size_t *done, net_time now);
+enum error net_read(struct net *net, net_socket_id socket, void *data, size_t capacity, size_t *done, net_time now);
+/* peer null: the connected one (else ERR_DESTINATION_REQUIRED). ERR_MESSAGE_SIZE, ERR_WOULD_BLOCK (queue full). */
+enum error net_send_to(struct net *net, net_socket_id socket, const void *data, size_t length,
+                       const struct net_endpoint *peer, net_time now);
+enum error net_receive_from(struct net *net, net_socket_id socket, void *data, size_t capacity, uint32_t *flags,
+                            size_t *done, struct net_endpoint *peer);
+
+/* ERR_NOT_CONNECTED. */
+enum error net_shutdown(struct net *net, net_socket_id socket, enum net_shutdown how, net_time now);
+/* Gives the socket up. A connection is closed in order in the background (RST if unread data is dropped, RFC 9293 3.6.1 / 2525
+ * 2.17); its memory is charged to the engine until it is over. The id is stale afterwards. */
+enum error net_close(struct net *net, net_socket_id socket, net_time now);
+/* As net_close, but with RST. */
+enum error net_abort(struct net *net, net_socket_id socket, net_time now);
+
+uint32_t net_ready(const struct net *net, net_socket_id socket);
+enum error net_local(const struct net *net, net_socket_id socket, struct net_endpoint *local);
+enum error net_peer(const struct net *net, net_socket_id socket, struct net_endpoint *peer);
+/* The pending error, which is thereby cleared (SO_ERROR); ERR_NONE when there is none. */
+enum error net_take_error(struct net *net, net_socket_id socket);
+
+enum net_option {
+    NET_OPTION_NODELAY = 1, /* 0 or 1: Nagle off */
+    NET_OPTION_KEEPALIVE,   /* 0 or 1 */
+    NET_OPTION_KEEPIDLE,    /* seconds */
+    NET_OPTION_KEEPINTVL,   /* seconds */
+    NET_OPTION_KEEPCNT,     /* probes */
+    NET_OPTION_REUSEADDR,   /* 0 or 1 */
+    NET_OPTION_LINGER,      /* seconds; -1 off; 0: close aborts */
+    NET_OPTION_TTL,         /* 1..255 */
+    NET_OPTION_BROADCAST,   /* 0 or 1, datagram */
+    NET_OPTION_SNDBUF,      /* bytes, before connect or listen; rounded up to a power of two */
+    NET_OPTION_RCVBUF
+};
+/* ERR_INVALID: value out of range; ERR_NOT_SUPPORTED: unknown option; ERR_BUSY: too late for it. */
+enum error net_set_option(struct net *net, net_socket_id socket, enum net_option option, int64_t value);
+enum error net_get_option(const struct net *net, net_socket_id socket, enum net_option option, int64_t *value);
+
+/* ---- Names ---- */
+
+/* Starts a look-up of `name` (a host name of at most 253 characters, or an address in text). ERR_TOO_MANY, ERR_INVALID. */
+enum error net_resolve(struct net *net, net_owner owner, const char *name, enum net_family family, uint32_t *query,
+                       net_time now);
+/* ERR_WOULD_BLOCK: not yet. ERR_NO_NAME (NXDOMAIN or no such record), ERR_NAME_SERVER, ERR_TIMED_OUT. The query is
+ * over after any answer but ERR_WOULD_BLOCK. *count: in the capacity, out the number of addresses. */
+enum error net_resolve_result(struct net *net, uint32_t query, struct net_address *addresses, size_t *count);
+void net_resolve_cancel(struct net *net, uint32_t query);
+
+/* ---- What there is to see (netstat, ip, tests) ---- */
+
+struct net_interface {
+    uint8_t mac[6];
+    uint16_t mtu;
+    bool up;
+    bool bound; /* has an address */
+    struct net_address address, gateway, dns[3];
+    uint8_t prefix_length;
+    uint32_t lease_seconds; /* 0: static */
+};
+void net_interface(const struct net *net, struct net_interface *interface);
+
+struct net_socket_info {
+    net_socket_id socket;
+    enum net_type type;
+    net_owner owner;
+    uint8_t state; /* enum tcp_state (net/tcp/tcp.h) for streams */
+    struct net_endpoint local, peer;
+    uint32_t send_queued, receive_queued;
+    uint32_t rtt_us, rto_us, congestion_window, retransmits;
+};
+/* Walks all sockets, also those in TIME_WAIT: start with *cursor 0; false at the end. */
+bool net_socket_next(const struct net *net, uint32_t *cursor, struct net_socket_info *info);
+
+struct net_usage {
+    size_t arena_size, arena_used, arena_peak; /* bytes */
+    uint32_t sockets, connections, queries, neighbours; /* in use now */
+};
+void net_usage(const struct net *net, struct net_usage *usage);
+const struct net_counters *net_counters(const struct net *net);
