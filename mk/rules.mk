@@ -1,0 +1,127 @@
+# rules.mk: from the noted parts to objects, libraries, programs and the kernel image.
+
+.DEFAULT_GOAL := all
+
+# $(call closure,LIBS): these and all that they need, as far as the parts exist.
+closure         = $(sort $(1) $(foreach lib,$(1),$(call closure,$(needs_$(lib)))))
+target_closure  = $(filter $(libraries),$(call closure,$(1)))
+host_closure    = $(filter $(host_libraries),$(call closure,$(1)))
+target_archives = $(patsubst %,$(out)/lib/lib%.a,$(call target_closure,$(1)))
+host_archives   = $(patsubst %,$(host)/lib/lib%.a,$(call host_closure,$(1)))
+# $(call sysroot_closure,LIBS): the sysroot's libraries that these need.
+sysroot_closure = $(sort $(foreach lib,$(call closure,$(1)),$(sysroot_of_$(lib))))
+
+target_objects = $(patsubst %,$(out)/obj/%.o,$(basename $(1)))
+host_objects   = $(patsubst %,$(host)/obj/%.o,$(basename $(1)))
+
+# --- generated stubs: build/gen/ipc/NAME.h of libs/ipc/NAME.idl
+
+interfaces := $(wildcard libs/ipc/*.idl)
+stubs      := $(patsubst libs/ipc/%.idl,$(gen)/ipc/%.h,$(interfaces))
+
+$(gen)/ipc/%.h: libs/ipc/%.idl $(wildcard tools/idl/*.py)
+	$(call say,IDL,$@)
+	@mkdir -p $(@D)
+	$(Q)$(PYTHON) tools/idl/generate.py $< $@
+
+# --- sysroot
+
+$(sysroot)/stamp: $(wildcard tools/sysroot)
+	$(Q)if [ -x tools/sysroot ]; then tools/sysroot $(sysroot); else mkdir -p $(sysroot) && touch $@; fi
+
+# --- objects
+
+$(out)/obj/kernel/%.o: kernel/%.c | $(stubs) $(sysroot)/stamp
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(kernel_flags) -c $< -o $@
+
+# An assembly file that mentions INIT_ELF embeds the first task with .incbin.
+init_elf  := $(out)/bin/init
+embedders := $(call target_objects,$(shell grep -ls INIT_ELF boot/*.S kernel/riscv64/*.S))
+$(embedders): $(if $(filter init,$(programs)),$(init_elf))
+
+$(out)/obj/kernel/%.o: kernel/%.S | $(stubs) $(sysroot)/stamp
+	$(call say,AS,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(kernel_flags) -DINIT_ELF='"$(init_elf)"' -c $< -o $@
+
+$(out)/obj/boot/%.o: boot/%.S | $(stubs) $(sysroot)/stamp
+	$(call say,AS,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(kernel_flags) -DINIT_ELF='"$(init_elf)"' -c $< -o $@
+
+# `own` is the folder of the part that an object belongs to; set per part below.
+$(out)/obj/%.o: %.c | $(stubs) $(sysroot)/stamp
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(task_flags) -iquote $(own) -c $< -o $@
+
+$(out)/obj/%.o: %.S | $(stubs) $(sysroot)/stamp
+	$(call say,AS,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(task_flags) -iquote $(own) -c $< -o $@
+
+$(host)/obj/%.o: %.c | $(stubs) $(sysroot)/stamp
+	$(call say,HOSTCC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(host_flags) -iquote $(own) -c $< -o $@
+
+# --- libraries
+
+archive = rm -f $@ && $(AR) rcsD $@ $(filter %.o,$^)
+
+define library_rules
+$(call target_objects,$(call sources_of,$(folder_$(1)))): own := $(folder_$(1))
+$(out)/lib/lib$(1).a: $(call target_objects,$(call sources_of,$(folder_$(1))))
+	$$(call say,AR,$$@)
+	@mkdir -p $$(@D)
+	$$(Q)$$(archive)
+endef
+$(foreach lib,$(libraries),$(eval $(call library_rules,$(lib))))
+
+# The kernel's host library has kernel/host/ in the place of kernel/riscv64/.
+host_sources = $(filter-out %.S,$(if $(filter kernel,$(1)),$(wildcard kernel/*.c kernel/host/*.c), \
+               $(call sources_of,$(folder_$(1)))))
+
+define host_library_rules
+$(call host_objects,$(call host_sources,$(1))): own := $(folder_$(1)) $(if $(filter kernel,$(1)),-Ikernel -Ikernel/host)
+$(host)/lib/lib$(1).a: $(call host_objects,$(call host_sources,$(1)))
+	$$(call say,HOSTAR,$$@)
+	@mkdir -p $$(@D)
+	$$(Q)$$(archive)
+endef
+$(foreach lib,$(sort $(host_libraries)),$(eval $(call host_library_rules,$(lib))))
+
+# --- programs: unstripped in programs/, for gdb and backtraces; stripped in bin/, for the boot archive
+
+link_flags := $(target_cpu) -nostdlib -static -fuse-ld=lld -Wl,--gc-sections -Wl,-z,noexecstack -Wl,--no-relax \
+              -Wl,--build-id=none -Wl,-z,max-page-size=4096 -L$(sysroot)/lib
+# $(call link,LIBS,SYSROOT_LIBS): after the objects, everything else in one group.
+link_libs = -Wl,--start-group $(call target_archives,$(1)) $(addprefix -l,$(2) $(call sysroot_closure,$(1)) c) -Wl,--end-group
+
+define program_rules
+$(call target_objects,$(call sources_of,$(program_folder_$(1)))): own := $(program_folder_$(1))
+$(out)/programs/$(1).elf: $(call target_objects,$(call sources_of,$(program_folder_$(1)))) \
+                          $(call target_archives,os $(program_needs_$(1))) boot/task.ld
+	$$(call say,LD,$$@)
+	@mkdir -p $$(@D)
+	$$(Q)$$(CC) $$(link_flags) -Wl,-T,boot/task.ld $$(filter %.o,$$^) \
+	    $$(call link_libs,os $(program_needs_$(1)),$(program_sysroot_$(1))) -o $$@
+endef
+$(foreach program,$(programs),$(eval $(call program_rules,$(program))))
+
+$(out)/bin/%: $(out)/programs/%.elf
+	@mkdir -p $(@D)
+	$(Q)$(OBJCOPY) --strip-all $< $@
+
+# --- kernel
+
+kernel_objects := $(call target_objects,$(call sources_of,kernel/) $(call sources_of,boot/))
+
+$(out)/minato.elf: $(kernel_objects) $(call target_archives,$(kernel_needs)) $(wildcard boot/kernel.ld)
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(link_flags) -Wl,-T,boot/kernel.ld $(filter %.o,$^) $(call link_libs,$(kernel_needs),$(kernel_sysroot)) -o $@
+
+-include $(shell find build -name '*.d' 2>/dev/null)
