@@ -1,0 +1,62 @@
+/* ipv4.h: IPv4 headers (RFC 791, RFC 1122 3.2.1). Addresses are in host order everywhere but on the wire. */
+#pragma once
+
+#include <base/error.h>
+#include <base/span.h>
+
+#define IPV4_HEADER  20
+#define IPV4_TTL     64
+#define IPV4_MINIMUM_MTU 68
+
+enum ip_protocol { IP_ICMP = 1, IP_TCP = 6, IP_UDP = 17 };
+
+struct ipv4_header {
+    uint32_t source, destination;
+    uint8_t protocol, ttl;
+    uint8_t tos; /* DSCP and, in the low two bits, ECN */
+    uint16_t id;
+    bool dont_fragment, more_fragments;
+    uint16_t fragment_offset; /* bytes */
+    struct span options;      /* parsed only: well-formed, borrowed from the packet */
+};
+
+static inline bool ipv4_is_fragment(const struct ipv4_header *header) {
+    return header->more_fragments || header->fragment_offset != 0;
+}
+
+static inline uint32_t ipv4_of(uint8_t a, uint8_t b, uint8_t c, uint8_t d) {
+    return (uint32_t)a << 24 | (uint32_t)b << 16 | (uint32_t)c << 8 | d;
+}
+
+static inline uint32_t ipv4_mask(uint8_t prefix_length) {
+    return prefix_length == 0 ? 0 : UINT32_MAX << (32 - prefix_length);
+}
+
+#define IPV4_ANY       UINT32_C(0)
+#define IPV4_BROADCAST UINT32_MAX
+
+static inline bool ipv4_is_multicast(uint32_t address) {
+    return address >> 28 == 0xe;
+}
+
+static inline bool ipv4_is_loopback(uint32_t address) {
+    return address >> 24 == 127;
+}
+
+/* Can a datagram come from it? Not from a group, the limited broadcast, class E, or 0.0.0.0/8 (but 0.0.0.0 itself is
+ * for the caller to judge, RFC 1122 3.2.1.3). */
+static inline bool ipv4_is_source(uint32_t address) {
+    return address < UINT32_C(0xe0000000) && address >> 24 != 0;
+}
+
+/* Parses header and options, and cuts off what lies behind the total length. Does not check the sum.
+ * ERR_MALFORMED: version, header length, total length, an option that runs over, or an end beyond 65,535.
+ * A packet so broken in its options that a router would answer with parameter problem is malformed too. */
+enum error ipv4_parse(struct span packet, struct ipv4_header *header, struct span *payload);
+/* Is the header checksum right? `packet` has passed ipv4_parse. */
+bool ipv4_checksum_good(struct span packet);
+/* Writes a header of 20 bytes, sum included, for `payload_length` bytes behind it. */
+void ipv4_write(struct writer *writer, const struct ipv4_header *header, size_t payload_length);
+
+/* ERR_MALFORMED: not four decimal numbers 0..255 with dots between them, and nothing else. */
+enum error ipv4_from_text(const char *text, uint32_t *address);
