@@ -1,0 +1,36 @@
+/* netdev.h: what the rings between tcpip and a network driver carry. Read ring/ring.h first.
+ *
+ * One shared memory holds four rings, NETDEV_RING_SIZE entries each, in the order of enum netdev_ring, each
+ * at a multiple of ring_bytes(NETDEV_RING_SIZE, sizeof(struct netdev_descriptor)) rounded up to a page.
+ * Neither side trusts the other: every index, offset and length is copied out and checked before use. */
+#pragma once
+
+#include <stdint.h>
+
+#define NETDEV_RING_SIZE 256 /* entries */
+
+enum netdev_ring {
+    NETDEV_RX_FREE,    /* tcpip → driver: empty buffers */
+    NETDEV_RX_USED,    /* driver → tcpip: frames */
+    NETDEV_TX_PENDING, /* tcpip → driver: frames to send */
+    NETDEV_TX_DONE,    /* driver → tcpip: buffers sent */
+    NETDEV_RINGS
+};
+
+enum netdev_flag {
+    NETDEV_NEEDS_CHECKSUM = 1, /* tx: sum from checksum_start, store at + checksum_offset */
+    NETDEV_CHECKSUM_GOOD = 2   /* rx: the device vouches for the transport checksum */
+};
+
+/* 12 bytes ahead of `offset` belong to the buffer too: room for the virtio-net header, so that header and frame are one piece. */
+#define NETDEV_HEADROOM 16
+
+struct netdev_descriptor {
+    uint32_t offset; /* of the frame in the pool; NETDEV_HEADROOM bytes before it are the driver's */
+    uint32_t length; /* of the frame; in rx free: the capacity */
+    uint32_t buffer; /* the pool's buffer number: comes back unchanged */
+    uint16_t flags;  /* enum netdev_flag */
+    uint16_t checksum_start, checksum_offset;
+    uint16_t gso_size, header_length;
+    uint16_t zero;
+};
