@@ -26,8 +26,8 @@ $(gen)/ipc/%.h: libs/ipc/%.idl $(wildcard tools/idl/*.py)
 
 # --- sysroot
 
-$(sysroot)/stamp: $(wildcard tools/sysroot)
-	$(Q)if [ -x tools/sysroot ]; then tools/sysroot $(sysroot); else mkdir -p $(sysroot) && touch $@; fi
+$(sysroot)/stamp: tools/sysroot tools/debian.py
+	$(Q)tools/sysroot $(sysroot)
 
 # --- objects
 
@@ -96,9 +96,9 @@ $(foreach lib,$(sort $(host_libraries)),$(eval $(call host_library_rules,$(lib))
 # --- programs: unstripped in programs/, for gdb and backtraces; stripped in bin/, for the boot archive
 
 link_flags := $(target_cpu) -nostdlib -static -fuse-ld=lld -Wl,--gc-sections -Wl,-z,noexecstack -Wl,--no-relax \
-              -Wl,--build-id=none -Wl,-z,max-page-size=4096 -L$(sysroot)/lib
+              -Wl,--build-id=none -Wl,--discard-locals -Wl,-z,max-page-size=4096 -L$(sysroot)/lib
 # $(call link,LIBS,SYSROOT_LIBS): after the objects, everything else in one group.
-link_libs = -Wl,--start-group $(call target_archives,$(1)) $(addprefix -l,$(2) $(call sysroot_closure,$(1)) c) -Wl,--end-group
+link_libs = -Wl,--start-group $(call target_archives,$(1)) $(addprefix -l,$(2) $(call sysroot_closure,$(1)) c gcc) -Wl,--end-group
 
 define program_rules
 $(call target_objects,$(call sources_of,$(program_folder_$(1)))): own := $(program_folder_$(1))
