@@ -1,7 +1,8 @@
 /* random.h: seeded randomness and a keyed hash, both SipHash-2-4 (Aumasson, Bernstein).
  *
- * The generator is SipHash in counter mode: what it gave does not tell what it will give, so that ports and ids made of
- * it cannot be guessed by who sees some of them. The same seed gives the same numbers on every machine. */
+ * The generator is SipHash in counter mode: what it gave does not tell what it will give, so that ports and
+ * ids made of it cannot be guessed by who sees some of them. The same seed gives the same numbers on every
+ * machine. */
 #pragma once
 
 #include <stddef.h>

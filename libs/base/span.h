@@ -1,8 +1,8 @@
 /* span.h: bounded reading and writing of bytes.
  *
  * A span is a borrowed piece of memory. A reader walks over one, a writer fills one; neither ever leaves its
- * bounds. A step that does not fit does nothing but mark the reader (writer) as failed, and so does every step after it:
- * parse a whole format in a row and ask once at the end. A failed read gives 0. */
+ * bounds. A step that does not fit does nothing but mark the reader (writer) as failed, and so does every
+ * step after it: parse a whole format in a row and ask once at the end. A failed read gives 0. */
 #pragma once
 
 #include <stdbool.h>

@@ -4,7 +4,7 @@
 #include <base/error.h>
 #include <base/span.h>
 
-#define ETHERNET_HEADER 14
+#define ETHERNET_HEADER  14
 #define ETHERNET_MINIMUM 60 /* shorter frames are padded */
 
 enum ether_type { ETHER_IPV4 = 0x0800, ETHER_ARP = 0x0806, ETHER_IPV6 = 0x86dd };
@@ -42,6 +42,7 @@ struct ethernet_header {
     uint16_t type; /* enum ether_type */
 };
 
-/* ERR_MALFORMED: shorter than a header, or the source is a group. *payload: what follows the header, padding included. */
+/* ERR_MALFORMED: shorter than a header, or the source is a group. *payload: what follows the header, padding
+ * included. */
 enum error ethernet_parse(struct span frame, struct ethernet_header *header, struct span *payload);
 void ethernet_write(struct writer *writer, const struct ethernet_header *header);

@@ -53,6 +53,6 @@ struct icmp_quote {
     struct sequence sequence;               /* TCP */
 };
 
-/* ERR_MALFORMED: less than a header and 8 bytes, not IPv4, or a fragment that does not carry the ports. The quoted
- * total length may run beyond the quote. */
+/* ERR_MALFORMED: less than a header and 8 bytes, not IPv4, or a fragment that does not carry the ports. The
+ * quoted total length may run beyond the quote. */
 enum error icmp_parse_quote(struct span bytes, struct icmp_quote *quote);

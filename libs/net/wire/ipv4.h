@@ -4,8 +4,8 @@
 #include <base/error.h>
 #include <base/span.h>
 
-#define IPV4_HEADER  20
-#define IPV4_TTL     64
+#define IPV4_HEADER      20
+#define IPV4_TTL         64
 #define IPV4_MINIMUM_MTU 68
 
 enum ip_protocol { IP_ICMP = 1, IP_TCP = 6, IP_UDP = 17 };
@@ -43,8 +43,8 @@ static inline bool ipv4_is_loopback(uint32_t address) {
     return address >> 24 == 127;
 }
 
-/* Can a datagram come from it? Not from a group, the limited broadcast, class E, or 0.0.0.0/8 (but 0.0.0.0 itself is
- * for the caller to judge, RFC 1122 3.2.1.3). */
+/* Can a datagram come from it? Not from a group, the limited broadcast, class E, or 0.0.0.0/8 (but 0.0.0.0
+ * itself is for the caller to judge, RFC 1122 3.2.1.3). */
 static inline bool ipv4_is_source(uint32_t address) {
     return address < UINT32_C(0xe0000000) && address >> 24 != 0;
 }

@@ -46,16 +46,19 @@ struct tcp_header {
     struct tcp_options options;
 };
 
-/* Parses header and options. ERR_MALFORMED: short, data offset below 5 or beyond the segment, or an option whose length
- * runs over. Unknown options, and known ones of a wrong length, are skipped. Does not check the sum. */
+/* Parses header and options. ERR_MALFORMED: short, data offset below 5 or beyond the segment, or an option
+ * whose length runs over. Unknown options, and known ones of a wrong length, are skipped. Does not check the
+ * sum. */
 enum error tcp_parse(struct span segment, struct tcp_header *header, struct span *payload);
 bool tcp_checksum_good(struct span segment, uint32_t source, uint32_t destination);
 
-/* Bytes that tcp_write will write: a multiple of 4. SACK blocks that do not fit beside the rest are left out. */
+/* Bytes that tcp_write will write: a multiple of 4. SACK blocks that do not fit beside the rest are left out.
+ */
 size_t tcp_header_length(const struct tcp_header *header);
-/* Writes header and options in Linux's order, with 0 for the sum. In a SYN: MSS, SACK permitted, timestamp, window scale;
- * else: timestamp, SACK. */
+/* Writes header and options in Linux's order, with 0 for the sum. In a SYN: MSS, SACK permitted, timestamp,
+ * window scale; else: timestamp, SACK. */
 void tcp_write(struct writer *writer, const struct tcp_header *header);
-/* Puts the sum into the header at `segment`. `payload` is the sum over the `length - header_length` bytes of payload. */
-void tcp_write_checksum(uint8_t *segment, size_t header_length, size_t length, uint32_t source, uint32_t destination,
-                        const struct checksum *payload);
+/* Puts the sum into the header at `segment`. `payload` is the sum over the `length - header_length` bytes of
+ * payload. */
+void tcp_write_checksum(uint8_t *segment, size_t header_length, size_t length, uint32_t source,
+                        uint32_t destination, const struct checksum *payload);

@@ -1,0 +1,2 @@
+$(call library,net,base)
+$(call host_tests,net,base)
