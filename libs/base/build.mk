@@ -1,0 +1,2 @@
+$(call library,base)
+$(call host_tests,base)
