@@ -18,6 +18,45 @@ enum netdev_ring {
 };
 
 enum netdev_flag {
+    NETDEV_NEEDS_CHECKSUM = 1, /* tx: sum from checksum_start, store at + checksum_offset. rx: only summed in part so far */
+    NETDEV_CHECKSUM_GOOD = 2,  /* rx: the device vouches for the transport checksum */
+    NETDEV_MORE = 4            /* rx, with SEGMENT_IN only: the frame goes on in the next descriptor of rx used */
+};
+
+/* Bits of the two events. */
+enum netdev_signal {
+    NETDEV_SIGNAL_RX_USED = 1, /* driver → tcpip */
+    NETDEV_SIGNAL_TX_DONE = 2,
+    NETDEV_SIGNAL_LINK = 4,
+    NETDEV_SIGNAL_TX_PENDING = 1, /* tcpip → driver */
+    NETDEV_SIGNAL_RX_FREE = 2
+};
+
+/* 12 bytes ahead of `offset` belong to the buffer too: room for the virtio-net header, so that header and frame are one
+ * piece. Later pieces of a large received frame (NETDEV_MORE) carry no header, so they begin in that room. */
+#define NETDEV_HEADROOM 16
+
+/* Sent buffers come back when the driver next sends, when half of its queue is in flight, at once if tcpip sleeps on tx done
+ * and signals NETDEV_SIGNAL_TX_PENDING, and otherwise after NETDEV_RECLAIM_TIME: interrupts cost more than buffers. */
+#define NETDEV_RECLAIM_TIME 20000000ull /* ns */
+
+struct netdev_descriptor)) rounded up to a page.
+ * Neither side trusts the other: every index, offset and length is copied out and checked before use. */
+#pragma once
+
+#include <stdint.h>
+
+#define NETDEV_RING_SIZE 256 /* entries */
+
+enum netdev_ring {
+    NETDEV_RX_FREE,    /* tcpip → driver: empty buffers */
+    NETDEV_RX_USED,    /* driver → tcpip: frames */
+    NETDEV_TX_PENDING, /* tcpip → driver: frames to send */
+    NETDEV_TX_DONE,    /* driver → tcpip: buffers sent */
+    NETDEV_RINGS
+};
+
+enum netdev_flag {
     NETDEV_NEEDS_CHECKSUM = 1, /* tx: sum from checksum_start, store at + checksum_offset */
     NETDEV_CHECKSUM_GOOD = 2   /* rx: the device vouches for the transport checksum */
 };

@@ -22,9 +22,10 @@ struct ring {
     struct ring_shared *shared;
     uint32_t capacity; /* power of two */
     uint32_t element_size;
-    uint32_t own;     /* our own index; never read back from shared memory */
-    uint32_t staged;  /* producer: put but not yet published */
-    uint32_t broken;  /* times the other side's index was a lie */
+    uint32_t own;    /* our own index; never read back from shared memory */
+    uint32_t staged; /* producer: put but not yet published */
+    uint32_t seen;   /* the other side's index when it was last believed */
+    uint32_t broken; /* times the other side's index was a lie */
 };
 
 /* Bytes of shared memory that a ring needs. capacity: a power of two. */
@@ -37,6 +38,8 @@ void ring_attach(struct ring *ring, void *shared, uint32_t capacity, size_t elem
 bool ring_put(struct ring *ring, const void *element);
 uint32_t ring_space(struct ring *ring);
 bool ring_publish(struct ring *ring);
+/* Whether the consumer says that it sleeps: a hint, for a producer that could put more if the consumer cared. */
+bool ring_wanted(const struct ring *ring);
 
 /* Consumer. take copies one element out; false: empty. sleep says "wake me" and looks again: false means that there is
  * something after all (and sleeping was taken back). awake takes it back after waking. */

@@ -1,0 +1,2 @@
+$(call library,ring,base)
+$(call host_tests,ring,base)
