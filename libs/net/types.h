@@ -1,8 +1,10 @@
 /* types.h: the few types that the face (net/net.h) and the modules below it share. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /* Microseconds on a clock that never goes back; where it starts does not matter. */
 typedef uint64_t net_time;
@@ -34,4 +36,25 @@ static inline net_time net_time_min(net_time a, net_time b) {
 /* now + delay, without running past the end of time. */
 static inline net_time net_time_after(net_time now, net_time delay) {
     return delay > NET_NEVER - now ? NET_NEVER : now + delay;
+}
+
+/* An IPv4 address out of its value in host order, and back. */
+static inline struct net_address net_ipv4(uint32_t value) {
+    return (struct net_address){
+        NET_IPV4, {(uint8_t)(value >> 24), (uint8_t)(value >> 16), (uint8_t)(value >> 8), (uint8_t)value}};
+}
+
+static inline uint32_t net_ipv4_value(const struct net_address *address) {
+    const uint8_t *b = address->bytes;
+    return (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
+}
+
+static inline bool net_address_equal(const struct net_address *a, const struct net_address *b) {
+    return a->family == b->family && memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
+}
+
+/* Unspecified: no family, or all zeros. */
+static inline bool net_address_is_any(const struct net_address *address) {
+    static const uint8_t zeros[16];
+    return address->family == 0 || memcmp(address->bytes, zeros, sizeof zeros) == 0;
 }

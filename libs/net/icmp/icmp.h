@@ -1,0 +1,66 @@
+/* icmp.h: ICMP for a host (RFC 792, RFC 1122 3.2.2): answers echoes, reports errors, and tells what errors
+ * are about.
+ *
+ * Everything to be sent waits in a few slots. Errors are limited by a token bucket (RFC 1812 4.3.2.8) and
+ * never sent about what RFC 1122 3.2.2 forbids. */
+#pragma once
+
+#include <base/error.h>
+#include <net/counters.h>
+#include <net/types.h>
+#include <net/wire/icmp.h>
+
+#define ICMP_SLOTS        8
+#define ICMP_PAYLOAD_MAX  1472 /* larger echoes are not answered */
+#define ICMP_QUOTE_MAX    548  /* an error is at most 576 bytes long (RFC 1812 4.3.2.3) */
+#define ICMP_ERRORS_BURST 50
+#define ICMP_ERROR_EVERY  (NET_SECOND / 1000)
+
+struct icmp_slot {
+    bool used, waiting;
+    uint32_t source, destination;
+    struct icmp_message message;
+    uint8_t payload[ICMP_PAYLOAD_MAX];
+};
+
+struct icmp {
+    uint32_t tokens;   /* errors that may be sent now */
+    net_time refilled; /* up to when tokens have been counted */
+    struct icmp_slot slot[ICMP_SLOTS];
+    struct net_counters *counters;
+};
+
+/* What an error from outside is about, for whoever sent the packet that it quotes. */
+struct icmp_report {
+    enum error error; /* ERR_REFUSED, ERR_HOST_UNREACHABLE, ERR_NET_UNREACHABLE, ERR_MESSAGE_SIZE */
+    bool hard;        /* RFC 1122 4.2.3.9: protocol or port unreachable, prohibited */
+    uint16_t mtu;     /* ERR_MESSAGE_SIZE: of the next hop, never below 68; 0: unknown */
+    struct icmp_quote quote;
+};
+
+/* What is to be sent. */
+struct icmp_output {
+    uint32_t source, destination;
+    struct icmp_message message; /* its payload stays where it is until icmp_sent */
+    uint32_t slot;
+};
+
+void icmp_init(struct icmp *icmp, struct net_counters *counters, net_time now);
+
+/* Takes in a message that was sent to `header->destination`; `to_us`: that is one of our own addresses, no
+ * group or broadcast (echoes to those are not answered). True: it is an error about a packet of ours, *report
+ * says which; `quote.source` is still to be compared with our addresses. */
+bool icmp_input(struct icmp *icmp, const struct ipv4_header *header, const struct icmp_message *message,
+                bool to_us, struct icmp_report *report);
+
+/* Reports `packet` (an IPv4 packet, from its header on, that was sent to one of our own addresses by a
+ * station's address) to its sender. Does nothing when that is forbidden (about errors, later fragments) or
+ * too frequent. */
+void icmp_error(struct icmp *icmp, uint8_t type, uint8_t code, struct span packet, net_time now);
+
+/* What is due; false: nothing that does not wait. It stays due until icmp_sent, also used to drop it. */
+bool icmp_next(const struct icmp *icmp, struct icmp_output *output);
+void icmp_sent(struct icmp *icmp, const struct icmp_output *output);
+/* Its next hop is not known yet: it is passed over until icmp_wake. */
+void icmp_wait(struct icmp *icmp, const struct icmp_output *output);
+void icmp_wake(struct icmp *icmp);

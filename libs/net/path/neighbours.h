@@ -1,0 +1,100 @@
+/* neighbours.h: who has which MAC address: ARP's state machine (RFC 826, RFC 1122 2.3.2, conflicts as in RFC
+ * 5227).
+ *
+ * Nobody's packet is queued here. A sender asks neighbour_lookup each time it could send; on
+ * NEIGHBOUR_WAITING it asks again when `generation` has changed. A neighbour that did not answer is handed
+ * out once by neighbours_take_failed, so that senders get ERR_HOST_UNREACHABLE. Entries grow old without a
+ * timer: only an unanswered question has a deadline. */
+#pragma once
+
+#include <base/random.h>
+#include <net/counters.h>
+#include <net/path/routes.h>
+#include <net/types.h>
+#include <net/wire/arp.h>
+
+#define NEIGHBOURS_MAX         64
+#define NEIGHBOUR_REPLIES_MAX  8
+#define NEIGHBOUR_REQUESTS_MAX 3
+#define NEIGHBOUR_FRESH        (30 * NET_SECOND)  /* after a confirmation; then stale */
+#define NEIGHBOUR_PROBE_DELAY  (5 * NET_SECOND)   /* of use, before a stale one is asked */
+#define NEIGHBOUR_LIFE         (600 * NET_SECOND) /* without use */
+
+enum neighbour_state {
+    NEIGHBOUR_FREE,
+    NEIGHBOUR_INCOMPLETE, /* asked by broadcast, no answer yet */
+    NEIGHBOUR_REACHABLE,  /* confirmed lately */
+    NEIGHBOUR_STALE,      /* known, but not lately confirmed; used nevertheless */
+    NEIGHBOUR_PROBE       /* used while stale: asked again unless traffic confirms it first */
+};
+
+struct neighbour {
+    enum neighbour_state state;
+    uint32_t address;
+    struct mac mac;
+    uint8_t requests;   /* sent since the question was opened */
+    bool broadcast;     /* a probe goes to all: another station claims the address */
+    net_time confirmed; /* REACHABLE: since when */
+    net_time used;      /* by a look-up */
+    net_time deadline;  /* INCOMPLETE, PROBE: next request, or failure after the last */
+};
+
+/* An ARP packet with its Ethernet destination. */
+struct arp_output {
+    struct mac destination;
+    struct arp_packet packet;
+};
+
+/* Our own address as it is told to others: probe first, then two announcements (RFC 5227 2.1, 2.3). */
+struct announcement {
+    uint32_t address;
+    uint8_t left; /* packets still to send: 3 is the probe */
+    net_time deadline;
+};
+
+struct neighbours {
+    struct mac mac;      /* ours */
+    uint32_t generation; /* grows whenever an answer of neighbour_lookup may have changed */
+    struct neighbour table[NEIGHBOURS_MAX];
+    uint32_t reply_count;
+    struct arp_output reply[NEIGHBOUR_REPLIES_MAX];
+    uint32_t failed_count;
+    uint32_t failed[NEIGHBOURS_MAX];
+    struct announcement announcement[ADDRESSES_MAX];
+    uint32_t conflict; /* an own address that another station has too; 0: none */
+    net_time defended; /* when we last spoke up for it */
+    struct net_counters *counters;
+};
+
+enum neighbour_answer { NEIGHBOUR_READY, NEIGHBOUR_WAITING, NEIGHBOUR_FAILED };
+
+void neighbours_init(struct neighbours *neighbours, struct mac mac, struct net_counters *counters);
+/* Forgets all that was learned: the link is another one. */
+void neighbours_clear(struct neighbours *neighbours);
+
+/* Where to send for the next hop `address`. READY: *mac is set. WAITING: asked, or about to be. FAILED: the
+ * table is full of open questions. */
+enum neighbour_answer neighbour_lookup(struct neighbours *neighbours, uint32_t address, struct mac *mac,
+                                       net_time now);
+/* The upper layer heard from it (an ACK of new data): no need to ask (RFC 1122 2.3.2.1). */
+void neighbour_confirm(struct neighbours *neighbours, uint32_t address, net_time now);
+
+/* Takes in a packet; `routes` tells which addresses are ours. */
+void neighbours_input(struct neighbours *neighbours, const struct routes *routes,
+                      const struct arp_packet *packet, net_time now);
+/* Announces one of our addresses: a probe at once, two announcements in the seconds after. */
+void neighbours_announce(struct neighbours *neighbours, uint32_t address, net_time now);
+
+/* What is due; false: nothing. Stays due until neighbours_sent. */
+bool neighbours_next(const struct neighbours *neighbours, const struct routes *routes, net_time now,
+                     struct arp_output *output);
+void neighbours_sent(struct neighbours *neighbours, const struct arp_output *output, net_time now);
+/* Gives up what was not answered in time. Call before neighbours_take_failed when the deadline has passed. */
+void neighbours_expire(struct neighbours *neighbours, net_time now);
+net_time neighbours_deadline(const struct neighbours *neighbours);
+
+/* A next hop that did not answer; senders that wait for it fail. false: none. */
+bool neighbours_take_failed(struct neighbours *neighbours, uint32_t *address);
+/* One of our addresses that another station uses too. false: none. */
+bool neighbours_take_conflict(struct neighbours *neighbours, uint32_t *address);
+uint32_t neighbours_count(const struct neighbours *neighbours);
