@@ -15,6 +15,7 @@
     X(arp_unsolicited)                                                                                               \
     X(arp_queue_full)                                                                                                \
     X(arp_unanswered)                                                                                                \
+    X(arp_conflicts)                                                                                                 \
     X(ipv4_malformed)                                                                                                \
     X(ipv4_checksum)                                                                                                 \
     X(ipv4_not_ours)                                                                                                 \
@@ -24,6 +25,7 @@
     X(icmp_malformed)                                                                                                \
     X(icmp_checksum)                                                                                                 \
     X(icmp_echo)                                                                                                     \
+    X(icmp_queue_full)                                                                                               \
     X(icmp_rate_limited)                                                                                             \
     X(udp_in)                                                                                                        \
     X(udp_out)                                                                                                       \

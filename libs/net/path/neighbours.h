@@ -2,9 +2,9 @@
  * 5227).
  *
  * Nobody's packet is queued here. A sender asks neighbour_lookup each time it could send; on
- * NEIGHBOUR_WAITING it asks again when `generation` has changed. A neighbour that did not answer is handed
- * out once by neighbours_take_failed, so that senders get ERR_HOST_UNREACHABLE. Entries grow old without a
- * timer: only an unanswered question has a deadline. */
+ * NEIGHBOUR_WAITING it asks again when `generation` has changed. What did not answer is NEIGHBOUR_FAILED for
+ * a second, so that all who waited get ERR_HOST_UNREACHABLE. Entries grow old without a timer: only an open
+ * question has a deadline. */
 #pragma once
 
 #include <base/random.h>
@@ -18,6 +18,7 @@
 #define NEIGHBOUR_REQUESTS_MAX 3
 #define NEIGHBOUR_FRESH        (30 * NET_SECOND)  /* after a confirmation; then stale */
 #define NEIGHBOUR_PROBE_DELAY  (5 * NET_SECOND)   /* of use, before a stale one is asked */
+#define NEIGHBOUR_DEFENCE      (10 * NET_SECOND)  /* between two defences of an address (RFC 5227 2.4) */
 #define NEIGHBOUR_LIFE         (600 * NET_SECOND) /* without use */
 
 enum neighbour_state {
@@ -25,7 +26,8 @@ enum neighbour_state {
     NEIGHBOUR_INCOMPLETE, /* asked by broadcast, no answer yet */
     NEIGHBOUR_REACHABLE,  /* confirmed lately */
     NEIGHBOUR_STALE,      /* known, but not lately confirmed; used nevertheless */
-    NEIGHBOUR_PROBE       /* used while stale: asked again unless traffic confirms it first */
+    NEIGHBOUR_PROBE,      /* used while stale: asked again unless traffic confirms it first */
+    NEIGHBOUR_UNANSWERED  /* did not answer; forgotten when the deadline has passed */
 };
 
 struct neighbour {
@@ -36,7 +38,7 @@ struct neighbour {
     bool broadcast;     /* a probe goes to all: another station claims the address */
     net_time confirmed; /* REACHABLE: since when */
     net_time used;      /* by a look-up */
-    net_time deadline;  /* INCOMPLETE, PROBE: next request, or failure after the last */
+    net_time deadline;  /* INCOMPLETE, PROBE: next request, or failure after the last; UNANSWERED */
 };
 
 /* An ARP packet with its Ethernet destination. */
@@ -55,14 +57,14 @@ struct announcement {
 struct neighbours {
     struct mac mac;      /* ours */
     uint32_t generation; /* grows whenever an answer of neighbour_lookup may have changed */
+    uint32_t recent;     /* index of the last one looked up: most packets go where the one before went */
+    net_time deadline;   /* the earliest of all that is asked or announced */
     struct neighbour table[NEIGHBOURS_MAX];
     uint32_t reply_count;
     struct arp_output reply[NEIGHBOUR_REPLIES_MAX];
-    uint32_t failed_count;
-    uint32_t failed[NEIGHBOURS_MAX];
     struct announcement announcement[ADDRESSES_MAX];
-    uint32_t conflict; /* an own address that another station has too; 0: none */
-    net_time defended; /* when we last spoke up for it */
+    uint32_t conflict; /* an own address that another station keeps using; 0: none */
+    net_time defended; /* when we last spoke up for one; NET_NEVER: not yet */
     struct net_counters *counters;
 };
 
@@ -72,8 +74,8 @@ void neighbours_init(struct neighbours *neighbours, struct mac mac, struct net_c
 /* Forgets all that was learned: the link is another one. */
 void neighbours_clear(struct neighbours *neighbours);
 
-/* Where to send for the next hop `address`. READY: *mac is set. WAITING: asked, or about to be. FAILED: the
- * table is full of open questions. */
+/* Where to send for the next hop `address`. READY: *mac is set. WAITING: asked, or about to be. FAILED: it
+ * did not answer just now, or the table is full of open questions. */
 enum neighbour_answer neighbour_lookup(struct neighbours *neighbours, uint32_t address, struct mac *mac,
                                        net_time now);
 /* The upper layer heard from it (an ACK of new data): no need to ask (RFC 1122 2.3.2.1). */
@@ -89,12 +91,12 @@ void neighbours_announce(struct neighbours *neighbours, uint32_t address, net_ti
 bool neighbours_next(const struct neighbours *neighbours, const struct routes *routes, net_time now,
                      struct arp_output *output);
 void neighbours_sent(struct neighbours *neighbours, const struct arp_output *output, net_time now);
-/* Gives up what was not answered in time. Call before neighbours_take_failed when the deadline has passed. */
+/* Gives up what was not answered in time. Call when the deadline has passed, before neighbours_next. */
 void neighbours_expire(struct neighbours *neighbours, net_time now);
 net_time neighbours_deadline(const struct neighbours *neighbours);
 
-/* A next hop that did not answer; senders that wait for it fail. false: none. */
-bool neighbours_take_failed(struct neighbours *neighbours, uint32_t *address);
-/* One of our addresses that another station uses too. false: none. */
+/* One of our addresses that another station has while it is new, or keeps using though we defended it. false:
+ * none. */
 bool neighbours_take_conflict(struct neighbours *neighbours, uint32_t *address);
-uint32_t neighbours_count(const struct neighbours *neighbours);
+/* Entries in use. */
+uint32_t neighbours_count(const struct neighbours *neighbours, net_time now);
