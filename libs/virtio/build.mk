@@ -1,0 +1,2 @@
+$(call library,virtio,base)
+$(call host_tests,virtio,virtio_fake base)

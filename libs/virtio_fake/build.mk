@@ -1,0 +1,1 @@
+$(call host_library,virtio_fake,virtio)
