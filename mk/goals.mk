@@ -1,18 +1,45 @@
 # goals.mk: what one asks make for.
 
-.PHONY: all kernel libs programs host-libs host-test-programs host-tests test-host clean help
+.PHONY: all kernel libs programs host-libs image setup run test host-test-programs host-tests test-host gdb clean help
 
-all: kernel libs programs ## everything that runs in Minato (the default)
+all: kernel libs programs image ## everything that `make run` boots (the default)
 kernel: $(kernel_image) ## the kernel image
-libs: $(patsubst %,$(out)/lib/lib%.a,$(libraries)) host-libs ## every library, for Minato and for the host
+libs: $(patsubst %,$(out)/lib/lib%.a,$(libraries)) ## every library for Minato; host-libs: for this machine
 host-libs: $(patsubst %,$(host)/lib/lib%.a,$(sort $(host_libraries)))
-programs: $(patsubst %,$(out)/bin/%,$(programs)) ## every task
+programs: $(patsubst %,$(out)/programs/%.elf,$(programs)) ## every task
+image: $(if $(wildcard boot/manifest),$(out)/boot.tar) $(if $(wildcard boot/disk),build/disk-template.img) ## boot archive and disk
+
+setup: ## installs the packages that `make run` and `make test` need (they do it themselves)
+	@tools/setup run test
+
+# What the environment of tools/run may say.
+export BUILD CPUS MEM PORT NET TAP DGRAM PCAP GDB RUN APPEND
+
+run: ## boots to the shell; see the variables below
+	@tools/setup run
+	@$(MAKE) --no-print-directory all
+	@exec tools/run
+
+test: ## every test, in debug and release builds
+	@tools/setup run test
+	@$(MAKE) --no-print-directory BUILD=debug all
+	@$(MAKE) --no-print-directory BUILD=release all host-test-programs
+	@$(PYTHON) -B -m pytest -p no:cacheprovider -q tools/tests
+
 host-test-programs: $(test_programs)
-host-tests test-host: $(test_programs) ## unit tests on this machine; host-test-NAME runs one part's
+host-tests test-host: $(test_programs) ## unit tests on this machine; host-test-NAME: one part's
 	@tools/run-host-tests $^
 
-clean: ## removes build/ (the download cache stays)
+gdb: ## connects a debugger to `make run GDB=1`
+	@tools/setup gdb
+	gdb-multiarch -q -ex 'target remote :1234' $(kernel_image)
+
+clean: ## removes build/, the disk in it too; the download cache stays
 	rm -rf build
 
 help: ## this list
-	@sed -nE 's/^([a-z-]+)[^#=]*##[ ]*(.*)/  \1\t\2/p' mk/goals.mk | expand -t 24
+	@echo 'Goals:'
+	@sed -nE 's/^([a-z-]+)[^#=]*##[ ]*(.*)/  \1\t\2/p' mk/goals.mk | expand -t 16
+	@echo 'Variables:'
+	@sed -nE 's/^    ([A-Z].*)/  \1/p' tools/run
+	@printf '  %s\n' 'BUILD=release|debug   V=1: shows the commands   SECONDS=10: how long `make fuzz` tries each target'

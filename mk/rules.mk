@@ -37,9 +37,12 @@ $(out)/obj/kernel/%.o: kernel/%.c | $(stubs) $(sysroot)/stamp
 	$(Q)$(CC) $(kernel_flags) -c $< -o $@
 
 # An assembly file that mentions INIT_ELF embeds the first task with .incbin.
-init_elf  := $(out)/bin/init
+init_elf  := $(out)/programs/init.stripped
 embedders := $(call target_objects,$(shell grep -ls INIT_ELF boot/*.S kernel/riscv64/*.S))
 $(embedders): $(if $(filter init,$(programs)),$(init_elf))
+
+$(out)/programs/%.stripped: $(out)/programs/%.elf
+	$(Q)$(OBJCOPY) --strip-all $< $@
 
 $(out)/obj/kernel/%.o: kernel/%.S | $(stubs) $(sysroot)/stamp
 	$(call say,AS,$<)
@@ -93,7 +96,7 @@ $(host)/lib/lib$(1).a: $(call host_objects,$(call host_sources,$(1)))
 endef
 $(foreach lib,$(sort $(host_libraries)),$(eval $(call host_library_rules,$(lib))))
 
-# --- programs: unstripped in programs/, for gdb and backtraces; stripped in bin/, for the boot archive
+# --- programs, unstripped; the boot archive holds them stripped, with their symbols beside them
 
 link_flags := $(target_cpu) -nostdlib -static -fuse-ld=lld -Wl,--gc-sections -Wl,-z,noexecstack -Wl,--no-relax \
               -Wl,--build-id=none -Wl,--discard-locals -Wl,-z,max-page-size=4096 -L$(sysroot)/lib
@@ -111,10 +114,6 @@ $(out)/programs/$(1).elf: $(call target_objects,$(call sources_of,$(program_fold
 endef
 $(foreach program,$(programs),$(eval $(call program_rules,$(program))))
 
-$(out)/bin/%: $(out)/programs/%.elf
-	@mkdir -p $(@D)
-	$(Q)$(OBJCOPY) --strip-all $< $@
-
 # --- kernel
 
 kernel_objects := $(call target_objects,$(call sources_of,kernel/) $(call sources_of,boot/))
@@ -123,5 +122,18 @@ $(out)/minato.elf: $(kernel_objects) $(call target_archives,$(kernel_needs)) $(w
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(link_flags) -Wl,-T,boot/kernel.ld $(filter %.o,$^) $(call link_libs,$(kernel_needs),$(kernel_sysroot)) -o $@
+
+# --- what QEMU is given beside the kernel
+
+elfs := $(patsubst %,$(out)/programs/%.elf,$(programs))
+
+$(out)/boot.tar: boot/manifest tools/boot-archive $(elfs) $(kernel_image)
+	$(call say,TAR,$@)
+	$(Q)tools/boot-archive $@ boot/manifest "$(kernel_image)" $(elfs)
+
+build/disk-template.img: tools/disk-image $(shell find boot/disk 2>/dev/null)
+	$(call say,DISK,$@)
+	@mkdir -p $(@D)
+	$(Q)tools/disk-image $@ boot/disk
 
 -include $(shell find build -name '*.d' 2>/dev/null)
