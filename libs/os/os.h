@@ -14,6 +14,8 @@ uint64_t clock_now(void); /* ns since power-on; no system call */
 
 /* A line on the machine's log: "name: text". Cut at 200 bytes. For servers; programs write to stdout. */
 __attribute__((format(printf, 1, 2))) void log_line(const char *format, ...);
+/* Bytes as they are, at most 1024. */
+void log_text(const char *text, size_t length);
 
 /* Memory of our own, mapped readable and writable at an address that the kernel chose. *memory may be null (then the
  * mapping alone keeps it). ERR_QUOTA, ERR_NO_MEMORY. */
@@ -42,4 +44,4 @@ enum error name_try(const char *name, handle_t *port);
 enum error name_watch(const char *name, handle_t event, uint64_t bits);
 
 void clock_sleep_until(uint64_t time);
-[[noreturn]] void task_exit(int64_t status);
+_Noreturn void task_exit(int64_t status);

@@ -3,7 +3,8 @@
  * One place to wait: calls, event bits, notices and the deadline come out of one receive. A handler checks, makes one call
  * into what it serves, and answers (the generated NAME_reply, or request_fail) or parks (request_park). A request
  * that a handler neither answered nor parked is answered with ERR_NOT_SUPPORTED, so that nobody hangs.
- * An answer is sent together with the next receive: what it points to must stay until the handler has returned. */
+ * A small answer without handles is copied and sent together with the next receive, any other is sent at once: what an
+ * answer points to need not outlive the call that gives it. */
 #pragma once
 
 #include <base/error.h>
@@ -26,7 +27,7 @@ struct request {
     bool done;
 };
 
-/* A request kept for later. Plain data; answered exactly once by parked_* or dropped by parked_cancel. */
+/* A request kept for later. Plain data; answered exactly once by parked_reply or parked_fail. */
 struct parked {
     handle_t reply; /* HANDLE_NONE: nothing parked */
     uint64_t badge;
@@ -42,6 +43,9 @@ struct server_handlers {
     uint64_t (*deadline)(void *context);      /* when to call `idle` again though nothing came; null: NEVER */
 };
 
+#define SERVER_SMALL 256 /* bytes of an answer that are kept until the next receive */
+#define SERVER_BATCH 64  /* messages at most between two calls of `idle` */
+
 struct server {
     handle_t port, event;
     void *context;
@@ -50,17 +54,21 @@ struct server {
     size_t receive_capacity; /* 0..PAYLOAD_MAX: small when payloads are taken with request_read */
     /* private */
     struct {
-        handle_t reply;
+        handle_t reply; /* HANDLE_NONE: no answer is waiting to be sent */
         uint64_t word[MESSAGE_WORDS];
-        struct transfer transfer;
+        uint32_t length;
+        uint8_t payload[SERVER_SMALL];
     } pending;
 };
 
 /* Makes port and event, binds them. ERR_QUOTA, ERR_NO_MEMORY. */
 enum error server_init(struct server *server, const struct server_handlers *handlers, void *context, void *receive_buffer,
                        size_t receive_capacity);
+/* The same with an event that the task has already (a granted one, for a driver's interrupt). */
+enum error server_init_event(struct server *server, const struct server_handlers *handlers, void *context, void *receive_buffer,
+                             size_t receive_capacity, handle_t event);
 /* Runs until the port is lost (which a server does not survive). */
-[[noreturn]] void server_run(struct server *server);
+_Noreturn void server_run(struct server *server);
 /* One receive with the server's own deadline; for tests and for servers with a loop of their own. */
 enum error server_step(struct server *server, uint64_t deadline);
 

@@ -1,0 +1,1 @@
+$(call library,os,base)
