@@ -25,6 +25,10 @@ $(gen)/ipc/%.h: libs/ipc/%.idl $(wildcard tools/idl/*.py)
 	@mkdir -p $(@D)
 	$(Q)$(PYTHON) tools/idl/idl.py $< $@
 
+ifeq ($(wildcard tools/idl/*.py),)
+stubs :=
+endif
+
 # --- sysroot
 
 $(sysroot)/stamp: tools/sysroot tools/debian.py
