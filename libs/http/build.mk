@@ -1,0 +1,1 @@
+$(call library,http,base)

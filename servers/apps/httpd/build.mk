@@ -1,0 +1,1 @@
+$(call program,httpd,http posix)
