@@ -1,12 +1,13 @@
 # goals.mk: what one asks make for.
 
-.PHONY: all kernel libs programs host-libs image setup run test host-test-programs host-tests test-host gdb clean help
+.PHONY: all kernel libs programs host-programs host-libs image setup run test host-test-programs host-tests test-host gdb clean help
 
 all: kernel libs programs image ## everything that `make run` boots (the default)
 kernel: $(kernel_image) ## the kernel image
 libs: $(patsubst %,$(out)/lib/lib%.a,$(libraries)) ## every library for Minato; host-libs: for this machine
 host-libs: $(patsubst %,$(host)/lib/lib%.a,$(sort $(host_libraries)))
 programs: $(patsubst %,$(out)/programs/%.elf,$(programs)) ## every task
+host-programs: $(patsubst %,$(host)/bin/%,$(host_programs)) ## http and httpd for this machine
 image: $(if $(wildcard boot/manifest),$(out)/boot.tar) $(if $(wildcard boot/disk),build/disk-template.img) ## boot archive and disk
 
 setup: ## installs the packages that `make run` and `make test` need (they do it themselves)
@@ -23,7 +24,7 @@ run: ## boots to the shell; see the variables below
 test: ## every test, in debug and release builds
 	@tools/setup run test
 	@$(MAKE) --no-print-directory BUILD=debug all
-	@$(MAKE) --no-print-directory BUILD=release all host-test-programs
+	@$(MAKE) --no-print-directory BUILD=release all host-test-programs host-programs
 	@$(PYTHON) -B -m pytest -p no:cacheprovider -q tools/tests
 
 host-test-programs: $(test_programs)

@@ -3,6 +3,8 @@
 #   $(call library,NAME,DEPS,SYSROOT_LIBS)   for Minato and, except os and posix, for the host with sanitizers
 #   $(call host_library,NAME,DEPS)           for the host only
 #   $(call program,NAME,LIBS,SYSROOT_LIBS)   a task; os and the C library come by themselves
+#   $(call host_program,NAME,LIBS)           the same folder's program for this machine: build/host/bin/NAME, with
+#                                            sanitizers; for programs that use nothing but POSIX names
 #   $(call kernel,LIBS,SYSROOT_LIBS)         the kernel image (kernel/build.mk)
 #   $(call host_tests,NAME,DEPS,SOURCES)     every tests/test_*.c below the folder is one cmocka program, linked with
 #                                            NAME and DEPS and with the other files of its tests/ folder; where NAME
@@ -13,6 +15,7 @@
 libraries      :=
 host_libraries :=
 programs       :=
+host_programs  :=
 test_parts     :=
 kernel_image   :=
 target_only    := os posix
@@ -50,6 +53,13 @@ program_needs_$(1) := $(2)
 program_sysroot_$(1) := $(3)
 endef
 program = $(eval $(call note_program,$(strip $(1)),$(2),$(3)))
+
+define note_host_program
+host_programs += $(1)
+host_program_folder_$(1) := $(here)
+host_program_needs_$(1) := $(2)
+endef
+host_program = $(eval $(call note_host_program,$(strip $(1)),$(2)))
 
 define note_kernel
 kernel_image := $(out)/minato.elf

@@ -122,6 +122,19 @@ $(out)/programs/$(1).elf: $(call target_objects,$(call sources_of,$(program_fold
 endef
 $(foreach program,$(programs),$(eval $(call program_rules,$(program))))
 
+# --- programs for this machine
+
+define host_program_rules
+$(call host_objects,$(call sources_of,$(host_program_folder_$(1)))): own := $(host_program_folder_$(1))
+$(host)/bin/$(1): $(call host_objects,$(call sources_of,$(host_program_folder_$(1)))) \
+                  $(call host_archives,$(host_program_needs_$(1)))
+	$$(call say,HOSTLD,$$@)
+	@mkdir -p $$(@D)
+	$$(Q)$$(CC) -fsanitize=address,undefined -fuse-ld=lld $$(filter %.o,$$^) -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group \
+	    -L$$(sysroot)/host/lib $(addprefix -l,$(call sysroot_closure,$(host_program_needs_$(1)))) -o $$@
+endef
+$(foreach program,$(host_programs),$(eval $(call host_program_rules,$(program))))
+
 # --- kernel
 
 kernel_objects := $(call target_objects,$(call sources_of,kernel/) $(call sources_of,boot/))

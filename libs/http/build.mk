@@ -1,1 +1,2 @@
-$(call library,http,base)
+$(call library,http,base,llhttp)
+$(call host_tests,http,base)

@@ -1,1 +1,1 @@
-$(call program,httpd,http posix)
+$(call host_program,httpd,http)
