@@ -108,7 +108,7 @@ link_flags := $(target_cpu) -nostdlib -static -fuse-ld=lld -Wl,--gc-sections -Wl
 # $(call link,LIBS,SYSROOT_LIBS): after the objects, everything else in one group.
 link_libs = -Wl,--start-group $(call target_archives,$(1)) $(addprefix -l,$(2) $(call sysroot_closure,$(1)) c gcc) -Wl,--end-group
 
-# stdio asks for write() weakly: with posix, it must be there even if nothing else asks for it.
+# stdio asks for read() and write() weakly: with posix, they must be there even if nothing else asks for it.
 comma := ,
 
 define program_rules
@@ -117,7 +117,7 @@ $(out)/programs/$(1).elf: $(call target_objects,$(call sources_of,$(program_fold
                           $(call target_archives,os $(program_needs_$(1))) boot/task.ld
 	$$(call say,LD,$$@)
 	@mkdir -p $$(@D)
-	$$(Q)$$(CC) $$(link_flags) -Wl,-T,boot/task.ld $(if $(filter posix,$(program_needs_$(1))),-Wl$(comma)-u$(comma)write) $$(filter %.o,$$^) \
+	$$(Q)$$(CC) $$(link_flags) -Wl,-T,boot/task.ld $(if $(filter posix,$(program_needs_$(1))),-Wl$(comma)-u$(comma)read$(comma)-u$(comma)write) $$(filter %.o,$$^) \
 	    $$(call link_libs,os $(program_needs_$(1)),$(program_sysroot_$(1))) -o $$@
 endef
 $(foreach program,$(programs),$(eval $(call program_rules,$(program))))
