@@ -1,11 +1,10 @@
 /* netdev.h: what the rings between tcpip and a network driver carry. Read ring/ring.h first.
  *
- * One shared memory holds four rings, NETDEV_RING_SIZE entries each, in the order of enum netdev_ring, each
- * at a multiple of ring_bytes(NETDEV_RING_SIZE, sizeof(struct netdev_descriptor)) rounded up to a page.
+ * One shared memory of NETDEV_RINGS * netdev_ring_stride() bytes holds the rings, in the order of enum netdev_ring.
  * Neither side trusts the other: every index, offset and length is copied out and checked before use. */
 #pragma once
 
-#include <stdint.h>
+#include <ring/ring.h>
 
 #define NETDEV_RING_SIZE 256 /* entries */
 
@@ -36,34 +35,11 @@ enum netdev_signal {
  * piece. Later pieces of a large received frame (NETDEV_MORE) carry no header, so they begin in that room. */
 #define NETDEV_HEADROOM 16
 
-/* Sent buffers come back when the driver next sends, when half of its queue is in flight, at once if tcpip sleeps on tx done
- * and signals NETDEV_SIGNAL_TX_PENDING, and otherwise after NETDEV_RECLAIM_TIME: interrupts cost more than buffers. */
+/* Sent buffers come back when the driver next sends, when half of its queue is in flight, at once if tcpip sleeps on tx
+ * done and then signals NETDEV_SIGNAL_TX_PENDING, and otherwise after this time: an interrupt costs more than a buffer. */
 #define NETDEV_RECLAIM_TIME 20000000ull /* ns */
 
-struct netdev_descriptor)) rounded up to a page.
- * Neither side trusts the other: every index, offset and length is copied out and checked before use. */
-#pragma once
-
-#include <stdint.h>
-
-#define NETDEV_RING_SIZE 256 /* entries */
-
-enum netdev_ring {
-    NETDEV_RX_FREE,    /* tcpip → driver: empty buffers */
-    NETDEV_RX_USED,    /* driver → tcpip: frames */
-    NETDEV_TX_PENDING, /* tcpip → driver: frames to send */
-    NETDEV_TX_DONE,    /* driver → tcpip: buffers sent */
-    NETDEV_RINGS
-};
-
-enum netdev_flag {
-    NETDEV_NEEDS_CHECKSUM = 1, /* tx: sum from checksum_start, store at + checksum_offset */
-    NETDEV_CHECKSUM_GOOD = 2   /* rx: the device vouches for the transport checksum */
-};
-
-/* 12 bytes ahead of `offset` belong to the buffer too: room for the virtio-net header, so that header and frame are one piece. */
-#define NETDEV_HEADROOM 16
-
+/* A received frame of length 0 is a buffer that comes back unused. */
 struct netdev_descriptor {
     uint32_t offset; /* of the frame in the pool; NETDEV_HEADROOM bytes before it are the driver's */
     uint32_t length; /* of the frame; in rx free: the capacity */
@@ -73,3 +49,8 @@ struct netdev_descriptor {
     uint16_t gso_size, header_length;
     uint16_t zero;
 };
+
+/* Bytes from one ring to the next: whole pages. */
+static inline size_t netdev_ring_stride(void) {
+    return (ring_bytes(NETDEV_RING_SIZE, sizeof(struct netdev_descriptor)) + 4095) & ~(size_t)4095;
+}
