@@ -1,0 +1,80 @@
+"""The web server and the http client against real peers."""
+import hashlib
+import pathlib
+import subprocess
+
+import peers
+from guest import HOST
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+SMALL, LARGE = 100_000, 64 << 20
+
+
+def curl(*words, limit=120):
+    """Runs curl on this machine; returns its standard output as bytes."""
+    done = subprocess.run(["curl", "-sS", "--max-time", str(limit), *words], capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+    return done.stdout
+
+
+def test_start_page(each_guest):
+    assert curl(each_guest.url("/")) == (TOP / "boot/disk/www/index.html").read_bytes()
+
+
+def test_status_codes(guest):
+    form = ["-o", "/dev/null", "-w", "%{http_code}"]
+    assert curl(*form, guest.url("/index.html")) == b"200"
+    assert curl(*form, guest.url("/none")) == b"404"
+    assert curl(*form, "-X", "DELETE", guest.url("/")) == b"405"
+    assert curl(*form, "-r", "0-9", guest.url("/index.html")) == b"206"
+    assert curl(*form, "--path-as-is", guest.url("/../etc/hosts")) in (b"400", b"403", b"404")
+
+
+def test_download_from_python(each_guest, file_server):
+    data = peers.pattern(SMALL)
+    (file_server.folder / "data.bin").write_bytes(data)
+    each_guest.ok(f"http -o /data.bin http://{HOST}:{file_server.port}/data.bin")
+    assert each_guest.shutdown() == 0
+    each_guest.disk.check()
+    assert each_guest.disk.read("/data.bin") == data
+
+
+def test_download_64_mib(guest, nginx):
+    data = peers.pattern(LARGE)
+    (nginx.www / "large.bin").write_bytes(data)
+    guest.ok(f"http -o /large.bin http://{HOST}:{nginx.port}/large.bin", limit=600)
+    assert guest.shutdown() == 0
+    guest.disk.check()
+    assert hashlib.sha256(guest.disk.read("/large.bin")).digest() == hashlib.sha256(data).digest()
+
+
+def test_serve_64_mib(make_guest):
+    data = peers.pattern(LARGE, seed=2)
+    guest = make_guest()
+    guest.disk.write("/www/large.bin", data)
+    guest.boot()
+    assert hashlib.sha256(curl(guest.url("/large.bin"), limit=600)).digest() == hashlib.sha256(data).digest()
+
+
+def test_redirect_and_text(guest, nginx):
+    assert "hello, world" in guest.ok(f"http http://{HOST}:{nginx.port}/moved")
+
+
+def test_client_exit_codes(guest, scripted):
+    cut = scripted(lambda link: (link.recv(4096), link.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nshort")))
+    assert guest.run(f"http http://{HOST}:{cut.port}/").status == 18
+    assert guest.run(f"http http://{HOST}:1/").status == 7
+    assert guest.run("http http://no-such-name.invalid/").status == 6
+
+
+def test_many_connections(guest):
+    """64 at a time, a new connection each, then keep-alive: no failure, and the same resources as before."""
+    curl(guest.url("/"))
+    before = guest.resources()
+    for words in (["-k"], []):
+        done = subprocess.run(["ab", "-q", "-n", "2000", "-c", "64", *words, guest.url("/")], capture_output=True,
+                              text=True, timeout=600, check=False)
+        assert done.returncode == 0, done.stderr
+        assert "Failed requests:        0" in done.stdout, done.stdout
+        assert "Non-2xx" not in done.stdout, done.stdout
+    assert guest.resources() == before
