@@ -17,7 +17,7 @@
 #define DNS_ADDRESSES_MAX 8
 #define DNS_SERVERS_MAX   3
 #define DNS_HOSTS_MAX     8
-#define DNS_TRIES         6 /* over all servers, in turn */
+#define DNS_TRIES         4 /* over all servers, in turn */
 #define DNS_CHAIN_MAX     8 /* CNAMEs in one answer */
 
 /* What came of a question. */
@@ -50,12 +50,13 @@ struct dns_query {
     uint32_t id; /* 0: free; index and generation */
     net_owner owner;
     bool told;        /* its end has been handed out by dns_take_finished */
-    uint8_t question; /* while the answer is not there */
+    uint8_t question; /* index, while answer.error is ERR_WOULD_BLOCK */
     struct dns_answer answer;
 };
 
 struct dns {
     uint32_t server_count, host_count, generation;
+    uint32_t untold; /* queries that have ended and were not handed out */
     struct net_address server[DNS_SERVERS_MAX];
     struct dns_query query[DNS_QUERIES_MAX];
     struct dns_question question[DNS_QUESTIONS_MAX];
