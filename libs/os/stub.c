@@ -1,4 +1,4 @@
-/* stub.c: what is the same in every generated stub. */
+/* stub.c: what is the same in every generated stub of a client. */
 #include <os/stub.h>
 
 #include <os/os.h>
@@ -14,9 +14,8 @@ void stub_send_handle(struct stub_call *stub, handle_t handle, bool move) {
     stub->handle[stub->handle_count++] = handle;
 }
 
-/* Spreads handles that came without gaps over their places. False: other than `expected` many, or one that is not
- * optional is missing. */
-static bool spread(handle_t handle[MESSAGE_HANDLES], unsigned count, unsigned absent, unsigned expected, unsigned optional) {
+bool stub_spread(handle_t handle[MESSAGE_HANDLES], unsigned count, unsigned absent, unsigned expected,
+                 unsigned optional) {
     if ((absent & ~optional) != 0 || count + (unsigned)__builtin_popcount(absent) != expected) {
         return false;
     }
@@ -34,12 +33,13 @@ static void close_all(const handle_t *handles, unsigned count) {
 }
 
 /* The reply's status and handles into their places. */
-static enum error take_answer(struct stub_call *stub, const struct transfer *transfer, unsigned handles, unsigned optional) {
+static enum error take_answer(struct stub_call *stub, const struct transfer *transfer, unsigned handles,
+                              unsigned optional) {
     memset(stub->handle, 0, sizeof stub->handle);
     memcpy(stub->handle, transfer->receive_handle, transfer->receive_count * sizeof(handle_t));
     enum error status = (enum error)(uint32_t)stub->word[0];
-    bool good = status == ERR_NONE &&
-                spread(stub->handle, transfer->receive_count, (unsigned)(stub->word[0] >> 32), handles, optional);
+    bool good = status == ERR_NONE && stub_spread(stub->handle, transfer->receive_count,
+                                                  (unsigned)(stub->word[0] >> 32), handles, optional);
     if (!good) {
         close_all(transfer->receive_handle, transfer->receive_count);
         memset(stub->handle, 0, sizeof stub->handle);
@@ -57,8 +57,7 @@ enum error stub_call(handle_t port, struct stub_call *stub, unsigned handles, un
     memcpy(transfer.send_handle, stub->handle, sizeof transfer.send_handle);
     bool plain = stub->length == 0 && stub->capacity == 0 && stub->handle_count == 0 && handles == 0;
     stub->word[0] |= (uint64_t)stub->absent << 16;
-    enum error error =
-        stub->too_large ? ERR_TOO_LARGE : sys_call(port, stub->word, plain ? NULL : &transfer);
+    enum error error = stub->too_large ? ERR_TOO_LARGE : sys_call(port, stub->word, plain ? NULL : &transfer);
     if (error != ERR_NONE) {
         memset(stub->word, 0, sizeof stub->word);
         memset(stub->handle, 0, sizeof stub->handle);
@@ -93,52 +92,4 @@ void stub_received_string(const struct stub_call *stub, char *text, size_t capac
     if (*error != ERR_NONE && capacity != 0) {
         text[0] = '\0';
     }
-}
-
-static bool scalar_fits(uint64_t word, enum stub_scalar kind) {
-    switch (kind) {
-    case STUB_U8: return word <= UINT8_MAX;
-    case STUB_U16: return word <= UINT16_MAX;
-    case STUB_U32: return word <= UINT32_MAX;
-    case STUB_I32: return (int64_t)word >= INT32_MIN && (int64_t)word <= INT32_MAX;
-    case STUB_BOOL: return word <= 1;
-    default: return true;
-    }
-}
-
-static bool payload_fits(const struct request *request, const struct stub_shape *shape) {
-    if (request->payload_length < shape->least || request->payload_length > shape->most) {
-        return false;
-    }
-    bool whole = shape->string || shape->least != 0;
-    if (whole && request->payload_copied != request->payload_length) {
-        return false;
-    }
-    return !shape->string || (request->payload_length != 0 && strnlen(request->payload, request->payload_length) ==
-                                                                   request->payload_length - 1);
-}
-
-bool stub_accept(struct request *request, const struct stub_shape *shape, bool handled) {
-    unsigned absent = (unsigned)(request->word[0] >> 16 & 0xffff);
-    request->word[0] &= STUB_METHOD;
-    bool fits = handled && payload_fits(request, shape);
-    for (unsigned i = 0; i < MESSAGE_WORDS - 1; i++) {
-        fits = fits && scalar_fits(request->word[i + 1], shape->word[i]);
-    }
-    if (!fits || !spread(request->handle, request->handle_count, absent, shape->handles, shape->optional)) {
-        request_fail(request, handled ? ERR_INVALID : ERR_NOT_SUPPORTED);
-        return false;
-    }
-    request->handle_count = shape->handles;
-    return true;
-}
-
-void stub_reply(struct request *request, struct stub_call *stub) {
-    stub->word[0] = (uint64_t)stub->absent << 32 | ERR_NONE;
-    request_reply(request, stub->word, stub->payload, stub->length, stub->handle, stub->handle_count, stub->move);
-}
-
-enum error stub_reply_parked(struct parked *parked, struct stub_call *stub) {
-    stub->word[0] = (uint64_t)stub->absent << 32 | ERR_NONE;
-    return parked_reply(parked, stub->word, stub->payload, stub->length, stub->handle, stub->handle_count, stub->move);
 }

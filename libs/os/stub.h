@@ -51,6 +51,10 @@ size_t stub_received(const struct stub_call *stub, enum error *error);
 void stub_received_exactly(const struct stub_call *stub, size_t size, enum error *error);
 void stub_received_string(const struct stub_call *stub, char *text, size_t capacity, enum error *error);
 
+/* Spreads handles that came without gaps over their places. False: other than `expected` many, or one that is not
+ * optional is missing. */
+bool stub_spread(handle_t handle[MESSAGE_HANDLES], unsigned count, unsigned absent, unsigned expected, unsigned optional);
+
 /* Server: what a well-formed request looks like. */
 enum stub_scalar { STUB_NONE, STUB_U64, STUB_I64, STUB_U8, STUB_U16, STUB_U32, STUB_I32, STUB_BOOL };
 

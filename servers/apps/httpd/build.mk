@@ -1,1 +1,2 @@
 $(call host_program,httpd,http)
+$(call program,httpd,http posix)

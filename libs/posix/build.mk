@@ -1,0 +1,1 @@
+$(call library,posix,os ipc base)

@@ -1,0 +1,74 @@
+/* netinet/in.h: internet addresses. */
+#pragma once
+
+#include <endian.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+
+/* The C library has htons() and kin as macros, which serve everybody. */
+#include_next <arpa/inet.h>
+
+#ifndef _IN_ADDR_T_DECLARED
+typedef uint32_t in_addr_t;
+#define _IN_ADDR_T_DECLARED
+#endif
+#ifndef _IN_PORT_T_DECLARED
+typedef uint16_t in_port_t;
+#define _IN_PORT_T_DECLARED
+#endif
+
+#define IPPROTO_IP   0
+#define IPPROTO_ICMP 1
+#define IPPROTO_TCP  6
+#define IPPROTO_UDP  17
+#define IPPROTO_IPV6 41
+#define IPPROTO_RAW  255
+
+#define IP_TOS 1
+#define IP_TTL 2
+
+#define IPV6_UNICAST_HOPS 16
+#define IPV6_V6ONLY       26
+
+#define INADDR_ANY       ((in_addr_t)0x00000000)
+#define INADDR_LOOPBACK  ((in_addr_t)0x7f000001)
+#define INADDR_BROADCAST ((in_addr_t)0xffffffff)
+#define INADDR_NONE      ((in_addr_t)0xffffffff)
+
+#define INET_ADDRSTRLEN  16
+#define INET6_ADDRSTRLEN 46
+
+#define IPPORT_RESERVED 1024
+
+struct in_addr {
+    in_addr_t s_addr; /* network order */
+};
+
+struct sockaddr_in {
+    sa_family_t sin_family;
+    in_port_t sin_port; /* network order */
+    struct in_addr sin_addr;
+    unsigned char sin_zero[8];
+};
+
+struct in6_addr {
+    union {
+        uint8_t s6_addr[16];
+        uint16_t s6_addr16[8];
+        uint32_t s6_addr32[4];
+    };
+};
+
+struct sockaddr_in6 {
+    sa_family_t sin6_family;
+    in_port_t sin6_port; /* network order */
+    uint32_t sin6_flowinfo;
+    struct in6_addr sin6_addr;
+    uint32_t sin6_scope_id;
+};
+
+extern const struct in6_addr in6addr_any;
+extern const struct in6_addr in6addr_loopback;
+#define IN6ADDR_ANY_INIT      {{{0}}}
+#define IN6ADDR_LOOPBACK_INIT {{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}}}

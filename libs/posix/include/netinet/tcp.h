@@ -1,0 +1,9 @@
+/* netinet/tcp.h: options of TCP sockets, with Linux' numbers. */
+#pragma once
+
+#define TCP_NODELAY   1
+#define TCP_MAXSEG    2
+#define TCP_CORK      3
+#define TCP_KEEPIDLE  4 /* seconds */
+#define TCP_KEEPINTVL 5 /* seconds */
+#define TCP_KEEPCNT   6

@@ -1,0 +1,22 @@
+/* socket.h: what the files about sockets share. */
+#pragma once
+
+#include "posix.h"
+#include <ipc/tcpip.h>
+#include <sys/socket.h>
+
+/* The task's session with tcpip, made anew when there is none alive. */
+enum error posix_session_open(struct session **session);
+/* Asks a server that may have died whether it lives. */
+void posix_session_check(void);
+/* Takes note of ERR_DEAD in the result of a call on a session or a socket of that generation; returns the
+ * result. */
+enum error posix_session_result(uint32_t generation, enum error error);
+/* Readiness bits (TCPIP_READY_*) that hold now, without a call; all of them when the server has died. */
+uint32_t posix_socket_ready(const struct open_file *file);
+
+/* Between BSD addresses and those of the interface. False, with errno EAFNOSUPPORT or EINVAL, if it is none
+ * of ours. */
+bool posix_endpoint_of(const struct sockaddr *address, socklen_t length, struct tcpip_endpoint *endpoint);
+/* Cut at *length, which becomes the full length; address may be null. */
+void posix_endpoint_store(const struct tcpip_endpoint *endpoint, struct sockaddr *address, socklen_t *length);

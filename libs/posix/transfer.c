@@ -1,0 +1,246 @@
+/* transfer.c: bytes into and out of sockets.
+ *
+ * One call to the server moves at most 64 KiB; longer requests are cut here. A call that must not wait looks
+ * at the readiness word first and saves itself the way to the server when there is nothing to be had. */
+#include "transfer.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <os/os.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ALWAYS (TCPIP_READY_ERROR | TCPIP_READY_HANGUP)
+
+void posix_patience_begin(struct patience *patience, const struct open_file *file, int flags,
+                          uint64_t timeout) {
+    bool wait = (file->flags & O_NONBLOCK) == 0 && (flags & MSG_DONTWAIT) == 0;
+    *patience = (struct patience){.park = wait && timeout == 0, .timed = wait && timeout != 0};
+    if (patience->timed) {
+        uint64_t now = clock_now();
+        patience->deadline = timeout > NEVER - now ? NEVER : now + timeout;
+    }
+}
+
+enum error posix_patience_wait(const struct patience *patience, const struct open_file *file, uint32_t bits) {
+    bits |= ALWAYS;
+    while (!patience->park && (posix_socket_ready(file) & bits) == 0) {
+        enum error error = patience->timed ? posix_wait(patience->deadline) : ERR_WOULD_BLOCK;
+        if (error != ERR_NONE) {
+            return error == ERR_TIMED_OUT ? ERR_WOULD_BLOCK : error;
+        }
+    }
+    if (patience->park && (posix_socket_ready(file) & bits) == 0) {
+        posix_flush();
+    }
+    return ERR_NONE;
+}
+
+bool posix_patience_again(const struct patience *patience, enum error error) {
+    return error == ERR_WOULD_BLOCK && patience->timed && clock_now() < patience->deadline;
+}
+
+/* ---- Streams ---- */
+
+static enum error receive_part(struct open_file *file, void *data, size_t length, int flags, size_t *got) {
+    struct patience patience;
+    enum error error;
+    posix_patience_begin(&patience, file, flags, file->socket.receive_timeout);
+    do {
+        error = posix_patience_wait(&patience, file, TCPIP_READY_IN | TCPIP_READY_EOF);
+        if (error == ERR_NONE) {
+            error = tcpip_receive(file->handle, patience.park, (flags & MSG_PEEK) != 0, (uint32_t)length,
+                                  data, length, got);
+        }
+    } while (posix_patience_again(&patience, error));
+    return posix_session_result(file->socket.generation, error);
+}
+
+static ssize_t receive_stream(struct open_file *file, uint8_t *data, size_t length, int flags) {
+    bool all = (flags & MSG_WAITALL) != 0 && (flags & MSG_PEEK) == 0;
+    size_t done = 0, got;
+    while (done < length) {
+        size_t part = length - done < TRANSFER_MAX ? length - done : TRANSFER_MAX;
+        enum error error = receive_part(file, data + done, part, flags, &got);
+        if (error != ERR_NONE) {
+            return done != 0 ? (ssize_t)done : posix_fail_socket(error);
+        }
+        done += got;
+        if (got == 0 || !all) {
+            break;
+        }
+    }
+    return (ssize_t)done;
+}
+
+static enum error send_part(struct open_file *file, const void *data, size_t length, int flags, bool more,
+                            uint32_t *sent) {
+    struct patience patience;
+    enum error error;
+    posix_patience_begin(&patience, file, flags, file->socket.send_timeout);
+    do {
+        error = posix_patience_wait(&patience, file, TCPIP_READY_OUT);
+        if (error == ERR_NONE) {
+            error = tcpip_send(file->handle, patience.park, more, data, length, sent);
+        }
+    } while (posix_patience_again(&patience, error));
+    return posix_session_result(file->socket.generation, error);
+}
+
+static ssize_t send_stream(struct open_file *file, const uint8_t *data, size_t length, int flags) {
+    size_t done = 0;
+    while (done < length) {
+        size_t part = length - done < TRANSFER_MAX ? length - done : TRANSFER_MAX;
+        bool more = (flags & MSG_MORE) != 0 || done + part < length;
+        uint32_t sent = 0;
+        enum error error = send_part(file, data + done, part, flags, more, &sent);
+        if (error != ERR_NONE) {
+            return done != 0 ? (ssize_t)done : posix_fail_socket(error);
+        }
+        done += sent;
+    }
+    return (ssize_t)done;
+}
+
+/* ---- Datagrams ---- a struct tcpip_datagram goes ahead of the bytes, both ways */
+
+#define DATAGRAM_MAX  (TRANSFER_MAX - sizeof(struct tcpip_datagram))
+#define DATAGRAM_NEAR 2048 /* datagrams up to here are put together on the stack */
+
+static enum error receive_datagram(struct open_file *file, uint8_t *buffer, size_t length, int flags,
+                                   size_t *got) {
+    struct patience patience;
+    enum error error;
+    posix_patience_begin(&patience, file, flags, file->socket.receive_timeout);
+    do {
+        error = posix_patience_wait(&patience, file, TCPIP_READY_IN);
+        if (error == ERR_NONE) {
+            error = tcpip_receive_from(file->handle, patience.park, (flags & MSG_PEEK) != 0, (uint32_t)length,
+                                       buffer, sizeof(struct tcpip_datagram) + length, got);
+        }
+    } while (posix_patience_again(&patience, error));
+    error = posix_session_result(file->socket.generation, error);
+    return error == ERR_NONE && *got < sizeof(struct tcpip_datagram) ? ERR_IO : error;
+}
+
+static ssize_t receive_message(struct open_file *file, void *data, size_t length, int flags,
+                               struct tcpip_endpoint *peer) {
+    uint8_t near[DATAGRAM_NEAR], *buffer = near;
+    struct tcpip_datagram header;
+    size_t got = 0;
+    length = length < DATAGRAM_MAX ? length : DATAGRAM_MAX;
+    if (sizeof header + length > sizeof near && (buffer = malloc(sizeof header + length)) == NULL) {
+        return posix_fail(ERR_NO_MEMORY);
+    }
+    enum error error = receive_datagram(file, buffer, length, flags, &got);
+    if (error == ERR_NONE) {
+        memcpy(&header, buffer, sizeof header);
+        got -= sizeof header;
+        memcpy(data, buffer + sizeof header, got);
+        *peer = header.peer;
+    }
+    if (buffer != near) {
+        free(buffer);
+    }
+    return error == ERR_NONE ? (ssize_t)got : posix_fail_socket(error);
+}
+
+static enum error send_datagram(struct open_file *file, const uint8_t *buffer, size_t length, int flags) {
+    struct patience patience;
+    enum error error;
+    posix_patience_begin(&patience, file, flags, file->socket.send_timeout);
+    do {
+        error = posix_patience_wait(&patience, file, TCPIP_READY_OUT);
+        if (error == ERR_NONE) {
+            error = tcpip_send_to(file->handle, patience.park, buffer, length);
+        }
+    } while (posix_patience_again(&patience, error));
+    return posix_session_result(file->socket.generation, error);
+}
+
+static ssize_t send_message(struct open_file *file, const void *data, size_t length, int flags,
+                            const struct tcpip_endpoint *peer) {
+    uint8_t near[DATAGRAM_NEAR], *buffer = near;
+    struct tcpip_datagram header = {.length = (uint32_t)length};
+    if (length > DATAGRAM_MAX) {
+        return posix_fail(ERR_MESSAGE_SIZE);
+    }
+    if (peer != NULL) {
+        header.peer = *peer;
+    }
+    if (sizeof header + length > sizeof near && (buffer = malloc(sizeof header + length)) == NULL) {
+        return posix_fail(ERR_NO_MEMORY);
+    }
+    memcpy(buffer, &header, sizeof header);
+    memcpy(buffer + sizeof header, data, length);
+    enum error error = send_datagram(file, buffer, sizeof header + length, flags);
+    if (buffer != near) {
+        free(buffer);
+    }
+    return error == ERR_NONE ? (ssize_t)length : posix_fail_socket(error);
+}
+
+/* ---- Both ---- */
+
+ssize_t posix_socket_receive(struct open_file *file, void *data, size_t length, int flags,
+                             struct tcpip_endpoint *peer, bool *got_peer) {
+    struct tcpip_endpoint ignored;
+    if ((flags & MSG_OOB) != 0) {
+        return posix_fail(ERR_INVALID);
+    }
+    if (file->socket.type == SOCK_STREAM) {
+        return receive_stream(file, data, length, flags);
+    }
+    ssize_t result = receive_message(file, data, length, flags, peer != NULL ? peer : &ignored);
+    if (got_peer != NULL) {
+        *got_peer = result >= 0;
+    }
+    return result;
+}
+
+ssize_t posix_socket_send(struct open_file *file, const void *data, size_t length, int flags,
+                          const struct tcpip_endpoint *peer) {
+    if ((flags & MSG_OOB) != 0) {
+        return posix_fail(ERR_NOT_SUPPORTED);
+    }
+    if (file->socket.type == SOCK_STREAM) {
+        return peer == NULL ? send_stream(file, data, length, flags) : posix_fail(ERR_IS_CONNECTED);
+    }
+    return send_message(file, data, length, flags, peer);
+}
+
+ssize_t recv(int fd, void *data, size_t length, int flags) {
+    struct open_file *file = posix_descriptor_socket(fd);
+    return file != NULL ? posix_socket_receive(file, data, length, flags, NULL, NULL) : -1;
+}
+
+ssize_t recvfrom(int fd, void *data, size_t length, int flags, struct sockaddr *from,
+                 socklen_t *from_length) {
+    struct open_file *file = posix_descriptor_socket(fd);
+    struct tcpip_endpoint peer;
+    bool got_peer = false;
+    if (file == NULL) {
+        return -1;
+    }
+    ssize_t result = posix_socket_receive(file, data, length, flags, &peer, &got_peer);
+    if (got_peer) {
+        posix_endpoint_store(&peer, from, from_length);
+    } else if (result >= 0 && from != NULL && from_length != NULL) {
+        *from_length = 0; /* a stream's peer is known without this */
+    }
+    return result;
+}
+
+ssize_t send(int fd, const void *data, size_t length, int flags) {
+    struct open_file *file = posix_descriptor_socket(fd);
+    return file != NULL ? posix_socket_send(file, data, length, flags, NULL) : -1;
+}
+
+ssize_t sendto(int fd, const void *data, size_t length, int flags, const struct sockaddr *to,
+               socklen_t to_length) {
+    struct open_file *file = posix_descriptor_socket(fd);
+    struct tcpip_endpoint peer;
+    if (file == NULL || (to != NULL && !posix_endpoint_of(to, to_length, &peer))) {
+        return -1;
+    }
+    return posix_socket_send(file, data, length, flags, to != NULL ? &peer : NULL);
+}
