@@ -1,0 +1,1 @@
+$(call host_tests,virtio_blk,virtio_fake virtio base,disk.c)

@@ -1,0 +1,1 @@
+$(call host_tests,virtio_net,virtio_fake virtio ring base,driver.c)
