@@ -1,6 +1,7 @@
 # goals.mk: what one asks make for.
 
-.PHONY: all kernel libs programs host-programs host-libs image setup run test host-test-programs host-tests test-host gdb clean help
+.PHONY: all kernel libs programs host-programs host-libs image setup run test host-test-programs host-tests test-host lint house \
+        format-check format tidy cppcheck fuzz bench fresh-root-test gdb clean help
 
 all: kernel libs programs image ## everything that `make run` boots (the default)
 kernel: $(kernel_image) ## the kernel image
@@ -9,6 +10,9 @@ host-libs: $(patsubst %,$(host)/lib/lib%.a,$(sort $(host_libraries)))
 programs: $(patsubst %,$(out)/programs/%.elf,$(programs)) ## every task
 host-programs: $(patsubst %,$(host)/bin/%,$(host_programs)) ## http and httpd for this machine
 image: $(if $(wildcard boot/manifest),$(out)/boot.tar) $(if $(wildcard boot/disk),build/disk-template.img) ## boot archive and disk
+
+# Every C file; generated ones are not kept.
+c_files := $(sort $(shell find kernel boot libs servers -name '*.[ch]' 2>/dev/null))
 
 setup: ## installs the packages that `make run` and `make test` need (they do it themselves)
 	@tools/setup run test
@@ -30,6 +34,40 @@ test: ## every test, in debug and release builds
 host-test-programs: $(test_programs)
 host-tests test-host: $(test_programs) ## unit tests on this machine; host-test-NAME: one part's
 	@tools/run-host-tests $^
+
+lint: ## clang-format, clang-tidy, cppcheck and the rules of the house
+	@tools/setup run lint
+	@$(MAKE) --no-print-directory BUILD=release libs
+	@$(MAKE) --no-print-directory -k house format-check tidy cppcheck
+
+house: ## only the rules of the house: layers, lengths, writable data, names in documents
+	@tools/lint/house.py
+
+format-check:
+	$(call say,FORMAT,check)
+	$(Q)clang-format --dry-run -Werror $(c_files)
+
+format: ## lets clang-format loose
+	@tools/setup lint
+	clang-format -i $(c_files)
+
+tidy: $(patsubst %,build/tidy/%.ok,$(filter %.c,$(c_files)))
+
+cppcheck:
+	$(call say,CHECK,all)
+	$(Q)cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 --enable=warning,portability --library=posix \
+	    --suppress=missingInclude --suppress=unknownMacro --suppress=duplicateAssignExpression -D__riscv=1 -Ilibs -I$(gen) kernel libs servers
+
+fuzz: $(fuzzers) ## feeds hostile bytes to the parsers and the engine, SECONDS= each
+	@for fuzzer in $^; do tools/run-fuzzer $$fuzzer $(SECONDS); done
+
+bench: ## Minato's figures beside a Linux guest's in the same QEMU
+	@tools/setup run bench
+	@$(MAKE) --no-print-directory BUILD=release all
+	@tools/bench/bench
+
+fresh-root-test: ## tries both commands in an empty Debian (root only, slow)
+	@tools/fresh-root
 
 gdb: ## connects a debugger to `make run GDB=1`
 	@tools/setup gdb

@@ -1,4 +1,5 @@
-# tests.mk: the host tests. build/host/tests/PART/... holds one program for each tests/test_*.c.
+# tests.mk: the host tests, the fuzzers and clang-tidy.
+# build/host/tests/PART/... holds one program for each tests/test_*.c, build/fuzz/PART/... for each fuzz/fuzz_*.c.
 
 tests_of   = $(foreach f,$(call in_folder,$(test_folder_$(1))),$(if $(findstring /tests/test_,$(f)),$(f)))
 test_name  = $(patsubst $(test_folder_$(1))%,%,$(subst /tests/test_,/test_,$(subst $(test_folder_$(1))tests/,$(test_folder_$(1)),$(2))))
@@ -27,3 +28,39 @@ $(foreach part,$(test_parts),$(foreach f,$(call tests_of,$(part)),$(eval $(call 
 $(foreach part,$(test_parts),$(eval $(call test_part_rules,$(part))))
 
 test_programs := $(foreach part,$(test_parts),$(test_programs_$(part)))
+
+# --- fuzzers: the part's library and all that it needs, compiled once more with libFuzzer's counters
+
+SECONDS      := 10
+fuzz_flags   := $(host_flags) -fsanitize=fuzzer-no-link,address,undefined
+fuzz_of      = $(filter $(folder_$(1))fuzz/fuzz_%.c,$(all_sources))
+fuzz_path    = build/fuzz/$(1)/$(basename $(notdir $(2)))
+fuzz_objects = $(patsubst %.c,build/fuzz/obj/%.o,$(1))
+fuzz_parts   := $(foreach lib,$(sort $(host_libraries)),$(if $(call fuzz_of,$(lib)),$(lib)))
+fuzzers      := $(foreach part,$(fuzz_parts),$(foreach f,$(call fuzz_of,$(part)),$(call fuzz_path,$(part),$(f))))
+
+build/fuzz/obj/%.o: %.c | $(stubs) $(sysroot)/stamp
+	$(call say,FUZZCC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(fuzz_flags) -iquote $(dir $<) -c $< -o $@
+
+define fuzz_rules
+$(call fuzz_path,$(1),$(2)): $(call fuzz_objects,$(2) $(filter-out $(dir $(2))fuzz_%,$(wildcard $(dir $(2))*.c)) \
+        $(foreach lib,$(call host_closure,$(1)),$(call host_sources,$(lib))))
+	$$(call say,FUZZLD,$$@)
+	@mkdir -p $$(@D)
+	$$(Q)$$(CC) -fsanitize=fuzzer,address,undefined -fuse-ld=lld $$^ -L$$(sysroot)/host/lib \
+	    $(addprefix -l,$(call sysroot_closure,$(1))) -o $$@
+endef
+$(foreach part,$(fuzz_parts),$(foreach f,$(call fuzz_of,$(part)),$(eval $(call fuzz_rules,$(part),$(f)))))
+
+# --- clang-tidy, with the flags that the file is compiled with
+
+tidy_flags = $(if $(findstring /tests/,$<)$(findstring /host/,$<)$(findstring /fuzz/,$<)$(filter libs/netsim/%,$<),$(host_flags) \
+             $(if $(filter kernel/%,$<),-Ikernel -Ikernel/host),$(if $(filter kernel/%,$<),$(kernel_flags),$(task_flags)))
+
+build/tidy/%.c.ok: %.c .clang-tidy | $(stubs) $(sysroot)/stamp
+	$(call say,TIDY,$<)
+	@mkdir -p $(@D)
+	$(Q)clang-tidy --quiet --warnings-as-errors='*' $< -- $(filter-out -MMD -MP,$(tidy_flags)) 2>/dev/null
+	@touch $@
