@@ -262,20 +262,16 @@ enum http_event http_parse(struct http_parser *parser, const char *data, size_t 
 }
 
 enum http_event http_parse_eof(struct http_parser *parser) {
-    if (!parser->refusal && !parser->ended) {
-        parser->body_length = 0;
-        if (llhttp_get_errno(&parser->machine) == HPE_PAUSED) {
-            llhttp_resume(&parser->machine);
-        }
-        const llhttp_errno_t error = llhttp_finish(&parser->machine);
-        if (error != HPE_OK && error != HPE_PAUSED) {
-            return bad(parser, error);
-        }
-        if (!parser->ended) {
-            return bad(parser, HPE_INVALID_EOF_STATE);
-        }
+    size_t used;
+    const enum http_event due = http_parse(parser, "", 0, &used); /* llhttp may have stopped just before the end */
+    if (due != HTTP_NEED_MORE) {
+        return due;
     }
-    return parser->refusal ? HTTP_MALFORMED : tell(parser);
+    const llhttp_errno_t error = llhttp_finish(&parser->machine);
+    if (error != HPE_OK && error != HPE_PAUSED) {
+        return bad(parser, error);
+    }
+    return parser->ended ? tell(parser) : bad(parser, HPE_INVALID_EOF_STATE);
 }
 
 const char *http_target(const struct http_parser *parser) {

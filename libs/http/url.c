@@ -32,11 +32,12 @@ static enum error parse_port(const char *text, size_t length, uint16_t *port) {
 }
 
 static bool host_is_sane(const char *host, size_t length, bool is_ipv6) {
-    static const char name_marks[] = "-._~%!$&'()*+;=", address_marks[] = ":.%";
+    static const char letters[] = "ghijklmnopqrstuvwxyzGHIJKLMNOPQRSTUVWXYZ-_~%!$&'()*+;=";
     for (size_t i = 0; i < length; i++) {
         const char c = host[i];
-        const bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-        if (!plain && !strchr(is_ipv6 ? address_marks : name_marks, c)) {
+        const bool is_hex = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+        const bool is_mark = c == '.' || (is_ipv6 ? c == ':' : memchr(letters, c, sizeof(letters) - 1) != NULL);
+        if (!is_hex && !is_mark) {
             return false;
         }
     }
