@@ -1,4 +1,5 @@
-/* date.c: see date.h. Day numbers are counted in years that start in March, so that the leap day comes last. */
+/* date.c: see date.h. Day numbers are counted in years that start in March, so that the leap day comes last.
+ */
 #include "date.h"
 
 #include <stdbool.h>

@@ -6,7 +6,8 @@
 
 #define HTTP_DATE_SIZE 30 /* "Sun, 06 Nov 1994 08:49:37 GMT" and its NUL */
 
-/* Writes seconds since 1970 (UTC) as an IMF-fixdate. Times before 1970 or after 9999 are written as those ends. */
+/* Writes seconds since 1970 (UTC) as an IMF-fixdate. Times before 1970 or after 9999 are written as those
+ * ends. */
 void http_date_format(int64_t seconds, char date[HTTP_DATE_SIZE]);
 
 /* Reads the three forms that a recipient must know: IMF-fixdate, RFC 850's and asctime's.

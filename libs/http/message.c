@@ -263,7 +263,8 @@ enum http_event http_parse(struct http_parser *parser, const char *data, size_t 
 
 enum http_event http_parse_eof(struct http_parser *parser) {
     size_t used;
-    const enum http_event due = http_parse(parser, "", 0, &used); /* llhttp may have stopped just before the end */
+    const enum http_event due =
+        http_parse(parser, "", 0, &used); /* llhttp may have stopped just before the end */
     if (due != HTTP_NEED_MORE) {
         return due;
     }

@@ -1,8 +1,8 @@
 /* message.h: HTTP/1.1 messages (RFC 9112), requests and responses, read in pieces of any size.
  *
  * One struct http_parser reads one message: feed it bytes with http_parse() and it says what it has reached:
- * the head, a piece of the body, the end. All that it keeps is in the struct, so its size is the bound of what
- * a peer can make us store. The grammar is llhttp's work; limits and meaning are ours. */
+ * the head, a piece of the body, the end. All that it keeps is in the struct, so its size is the bound of
+ * what a peer can make us store. The grammar is llhttp's work; limits and meaning are ours. */
 #pragma once
 
 #include <base/error.h>
@@ -19,10 +19,10 @@
 /* What http_parse() has reached. */
 enum http_event {
     HTTP_NEED_MORE, /* all bytes are used; the message goes on */
-    HTTP_GOT_HEAD, /* the head is complete; reported once for each message */
-    HTTP_GOT_BODY, /* `body` and `body_length` hold a piece of the body, inside the bytes just given */
-    HTTP_GOT_END,  /* the message is complete; bytes that were not used belong to the next one */
-    HTTP_MALFORMED,  /* not HTTP, or beyond our limits: see `refusal` and `reason` */
+    HTTP_GOT_HEAD,  /* the head is complete; reported once for each message */
+    HTTP_GOT_BODY,  /* `body` and `body_length` hold a piece of the body, inside the bytes just given */
+    HTTP_GOT_END,   /* the message is complete; bytes that were not used belong to the next one */
+    HTTP_MALFORMED, /* not HTTP, or beyond our limits: see `refusal` and `reason` */
 };
 
 /* A header field: offsets of two strings in `text`, each ended by NUL. */
@@ -54,17 +54,19 @@ struct http_parser {
     char text[HTTP_TEXT_SIZE];
 };
 
-/* Gets ready for the first byte of a message; role is HTTP_REQUEST or HTTP_RESPONSE. The big arrays are left as they are. */
+/* Gets ready for the first byte of a message; role is HTTP_REQUEST or HTTP_RESPONSE. The big arrays are left
+ * as they are. */
 void http_parser_init(struct http_parser *parser, llhttp_type_t role);
 
 /* For a response to HEAD: its head is all there is. Call before the head is complete. */
 void http_parser_skip_body(struct http_parser *parser);
 
-/* Reads from `length` bytes at `data`; *used says how many it took. Call again with the rest until HTTP_NEED_MORE.
- * After HTTP_GOT_END or HTTP_MALFORMED it says the same again until http_parser_init(). */
+/* Reads from `length` bytes at `data`; *used says how many it took. Call again with the rest until
+ * HTTP_NEED_MORE. After HTTP_GOT_END or HTTP_MALFORMED it says the same again until http_parser_init(). */
 enum http_event http_parse(struct http_parser *parser, const char *data, size_t length, size_t *used);
 
-/* The peer has closed its side: HTTP_GOT_END if that ends the message in order, HTTP_MALFORMED if it cuts it short. */
+/* The peer has closed its side: HTTP_GOT_END if that ends the message in order, HTTP_MALFORMED if it cuts it
+ * short. */
 enum http_event http_parse_eof(struct http_parser *parser);
 
 /* The request target as sent; "" before the head is complete. */

@@ -91,7 +91,8 @@ static bool take_number(const char **at, uint64_t *number) {
     return *at > start;
 }
 
-/* Reads "first-", "first-last" or "-suffix" into first and last (inclusive). False if it is not of that form. */
+/* Reads "first-", "first-last" or "-suffix" into first and last (inclusive). False if it is not of that form.
+ */
 static bool take_range(const char *at, uint64_t size, uint64_t *first, uint64_t *last) {
     const bool has_first = take_number(&at, first);
     if (*at++ != '-') {
@@ -112,8 +113,8 @@ static bool take_range(const char *at, uint64_t size, uint64_t *first, uint64_t 
     return true;
 }
 
-unsigned http_select_range(const struct http_parser *request, const struct http_validators *file, uint64_t size,
-                           struct http_range *range) {
+unsigned http_select_range(const struct http_parser *request, const struct http_validators *file,
+                           uint64_t size, struct http_range *range) {
     *range = (struct http_range){.first = 0, .length = size};
     const char *value = http_field(request, "Range");
     static const char unit[] = "bytes=";

@@ -27,7 +27,7 @@ void http_etag(uint64_t size, int64_t modified, char etag[HTTP_ETAG_SIZE]);
  * Returns 0 (go on), 304 or 412. */
 unsigned http_precondition(const struct http_parser *request, const struct http_validators *file);
 
-/* Which bytes of a file of `size` bytes to send. Returns 200 (all of it; also for several ranges and for a range
- * that is void by If-Range), 206 or 416; *range is set for 200 and 206. */
-unsigned http_select_range(const struct http_parser *request, const struct http_validators *file, uint64_t size,
-                           struct http_range *range);
+/* Which bytes of a file of `size` bytes to send. Returns 200 (all of it; also for several ranges and for a
+ * range that is void by If-Range), 206 or 416; *range is set for 200 and 206. */
+unsigned http_select_range(const struct http_parser *request, const struct http_validators *file,
+                           uint64_t size, struct http_range *range);

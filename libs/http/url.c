@@ -36,7 +36,8 @@ static bool host_is_sane(const char *host, size_t length, bool is_ipv6) {
     for (size_t i = 0; i < length; i++) {
         const char c = host[i];
         const bool is_hex = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-        const bool is_mark = c == '.' || (is_ipv6 ? c == ':' : memchr(letters, c, sizeof(letters) - 1) != NULL);
+        const bool is_mark =
+            c == '.' || (is_ipv6 ? c == ':' : memchr(letters, c, sizeof(letters) - 1) != NULL);
         if (!is_hex && !is_mark) {
             return false;
         }

@@ -37,8 +37,8 @@ static void tell_head(struct story *story, const struct http_parser *parser) {
 }
 
 /* Reads one message, handing over at most `piece` bytes at a time, then the end of the stream if `eof`. */
-static void read_message(struct story *story, llhttp_type_t role, bool skip_body, const char *data, size_t length,
-                         size_t piece, bool eof) {
+static void read_message(struct story *story, llhttp_type_t role, bool skip_body, const char *data,
+                         size_t length, size_t piece, bool eof) {
     struct http_parser *parser = malloc(sizeof(*parser));
     memset(parser, 0xa5, sizeof(*parser));
     http_parser_init(parser, role);
@@ -52,7 +52,8 @@ static void read_message(struct story *story, llhttp_type_t role, bool skip_body
         left = left < piece ? left : piece;
         char *exact = malloc(left + !left); /* so that reading past it is caught */
         memcpy(exact, data + story->used, left);
-        const enum http_event event = at_end && eof ? http_parse_eof(parser) : http_parse(parser, exact, left, &used);
+        const enum http_event event =
+            at_end && eof ? http_parse_eof(parser) : http_parse(parser, exact, left, &used);
         assert_true(used <= left);
         story->used += used;
         if (event == HTTP_GOT_HEAD) {
@@ -63,7 +64,10 @@ static void read_message(struct story *story, llhttp_type_t role, bool skip_body
         free(exact);
         char end[64];
         if (event == HTTP_GOT_END || event == HTTP_MALFORMED || (event == HTTP_NEED_MORE && at_end)) {
-            snprintf(end, sizeof(end), event == HTTP_GOT_END ? "END" : event == HTTP_MALFORMED ? "BAD %u" : "MORE",
+            snprintf(end, sizeof(end),
+                     event == HTTP_GOT_END     ? "END"
+                     : event == HTTP_MALFORMED ? "BAD %u"
+                                               : "MORE",
                      parser->refusal);
             tell(story, end, strlen(end));
             break;
@@ -90,7 +94,8 @@ static void requests_at_any_cut(void **state) {
     expect(HTTP_REQUEST, false, "POST /p HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello",
            "[3 0 /p|Host=x|Content-Length=5|]helloEND");
     expect(HTTP_REQUEST, false,
-           "POST /p HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3;ext=1\r\nabc\r\nA\r\n0123456789\r\n0\r\nT: "
+           "POST /p HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: "
+           "chunked\r\n\r\n3;ext=1\r\nabc\r\nA\r\n0123456789\r\n0\r\nT: "
            "1\r\n\r\n",
            "[3 0 /p|Host=x|Transfer-Encoding=chunked|]abc0123456789END");
     expect(HTTP_REQUEST, false, "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n",
@@ -100,7 +105,8 @@ static void requests_at_any_cut(void **state) {
 }
 
 static void responses_at_any_cut(void **state) {
-    expect(HTTP_RESPONSE, true, "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc", "[0 200 OK|Content-Length=3|]abcEND");
+    expect(HTTP_RESPONSE, true, "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc",
+           "[0 200 OK|Content-Length=3|]abcEND");
     expect(HTTP_RESPONSE, true, "HTTP/1.1 200\r\nA: b\r\n\r\nuntil close", "[0 200 |A=b|]until closeEND");
     expect(HTTP_RESPONSE, true, "HTTP/1.0 200 OK\n\nbare line feeds", "[0 200 OK|]bare line feedsEND");
     expect(HTTP_RESPONSE, true, "HTTP/1.1 204 No Content\r\n\r\n", "[0 204 No Content|]END");
@@ -179,7 +185,8 @@ static void refusals(void **state) {
         {"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nx", 400},
         {"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\nx", 400},
         {"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999999\r\n\r\nx", 400},
-        {"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400},
+        {"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+         400},
         {"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n", 501},
         {"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", 501},
         {"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400},
@@ -201,7 +208,8 @@ static void refusals(void **state) {
 
 static void nul_bytes_are_refused(void **state) {
     struct story story;
-    static const char in_value[] = "GET / HTTP/1.1\r\nHost: a\0b\r\n\r\n", in_target[] = "GET /\0 HTTP/1.1\r\nHost: a\r\n\r\n";
+    static const char in_value[] = "GET / HTTP/1.1\r\nHost: a\0b\r\n\r\n",
+                      in_target[] = "GET /\0 HTTP/1.1\r\nHost: a\r\n\r\n";
     read_message(&story, HTTP_REQUEST, false, in_value, sizeof(in_value) - 1, 100, false);
     assert_string_equal(story.text, "BAD 400");
     read_message(&story, HTTP_REQUEST, false, in_target, sizeof(in_target) - 1, 100, false);
@@ -254,7 +262,8 @@ static void many_fields(void **state) {
 }
 
 static void questions_about_the_head(void **state) {
-    static const char data[] = "POST / HTTP/1.1\r\nhost: x\r\nContent-Length: 12\r\nConnection: close, TE\r\nA: 1\r\na: 2\r\n\r\n";
+    static const char data[] =
+        "POST / HTTP/1.1\r\nhost: x\r\nContent-Length: 12\r\nConnection: close, TE\r\nA: 1\r\na: 2\r\n\r\n";
     struct http_parser parser;
     size_t used;
     uint64_t size;

@@ -40,7 +40,8 @@ static const char *written(void (*add)(struct http_text *, const char *), const 
 }
 
 static void escapes(void **state) {
-    assert_string_equal(written(http_text_html, "<a href=\"x\">'&"), "&lt;a href=&quot;x&quot;&gt;&#39;&amp;");
+    assert_string_equal(written(http_text_html, "<a href=\"x\">'&"),
+                        "&lt;a href=&quot;x&quot;&gt;&#39;&amp;");
     assert_string_equal(written(http_text_url, "/a b/%?#\"\xc3\xa9~"), "/a%20b/%25%3F%23%22%C3%A9~");
 }
 
@@ -165,11 +166,16 @@ static void status_texts(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(writer_stops_at_its_end), cmocka_unit_test(numbers),
-        cmocka_unit_test(escapes),                 cmocka_unit_test(percent_decoding),
-        cmocka_unit_test(safe_paths),              cmocka_unit_test(long_paths),
-        cmocka_unit_test(random_paths),            cmocka_unit_test(names_in_any_case),
-        cmocka_unit_test(media_types),             cmocka_unit_test(status_texts),
+        cmocka_unit_test(writer_stops_at_its_end),
+        cmocka_unit_test(numbers),
+        cmocka_unit_test(escapes),
+        cmocka_unit_test(percent_decoding),
+        cmocka_unit_test(safe_paths),
+        cmocka_unit_test(long_paths),
+        cmocka_unit_test(random_paths),
+        cmocka_unit_test(names_in_any_case),
+        cmocka_unit_test(media_types),
+        cmocka_unit_test(status_texts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -33,10 +33,22 @@ static void good_urls(void **state) {
 }
 
 static void bad_urls(void **state) {
-    static const char *const bad[] = {"",           "http://",     "http:///x",     "http://:80/",    "http://h:0/",
-                                      "http://h:x", "http://h:70000", "http://h:123456789012", "http://u@h/",
-                                      "http://u:p@h/", "http://[::1", "http://[::1]x/", "http://h /",  "http://h/\r\nX: y",
-                                      "http://h\n", "http://[x]/"};
+    static const char *const bad[] = {"",
+                                      "http://",
+                                      "http:///x",
+                                      "http://:80/",
+                                      "http://h:0/",
+                                      "http://h:x",
+                                      "http://h:70000",
+                                      "http://h:123456789012",
+                                      "http://u@h/",
+                                      "http://u:p@h/",
+                                      "http://[::1",
+                                      "http://[::1]x/",
+                                      "http://h /",
+                                      "http://h/\r\nX: y",
+                                      "http://h\n",
+                                      "http://[x]/"};
     struct http_url url;
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         assert_int_equal(http_url_parse(bad[i], &url), ERR_MALFORMED);
@@ -67,14 +79,37 @@ static void resolved(const char *reference, const char *host, unsigned port, con
 /* The examples of RFC 3986 5.4, with a port. */
 static void references(void **state) {
     static const char *const normal[][2] = {
-        {"g", "/b/c/g"},         {"./g", "/b/c/g"},     {"g/", "/b/c/g/"},       {"/g", "/g"},
-        {"?y", "/b/c/d;p?y"},    {"g?y", "/b/c/g?y"},   {"#s", "/b/c/d;p?q"},    {"g#s", "/b/c/g"},
-        {";x", "/b/c/;x"},       {"", "/b/c/d;p?q"},    {".", "/b/c/"},          {"./", "/b/c/"},
-        {"..", "/b/"},           {"../", "/b/"},        {"../g", "/b/g"},        {"../..", "/"},
-        {"../../", "/"},         {"../../g", "/g"},     {"../../../g", "/g"},    {"../../../../g", "/g"},
-        {"/./g", "/g"},          {"/../g", "/g"},       {"g.", "/b/c/g."},       {".g", "/b/c/.g"},
-        {"..g", "/b/c/..g"},     {"./../g", "/b/g"},    {"./g/.", "/b/c/g/"},    {"g/./h", "/b/c/g/h"},
-        {"g/../h", "/b/c/h"},    {"g?y/./x", "/b/c/g?y/./x"}, {"g?y/../x", "/b/c/g?y/../x"},
+        {"g", "/b/c/g"},
+        {"./g", "/b/c/g"},
+        {"g/", "/b/c/g/"},
+        {"/g", "/g"},
+        {"?y", "/b/c/d;p?y"},
+        {"g?y", "/b/c/g?y"},
+        {"#s", "/b/c/d;p?q"},
+        {"g#s", "/b/c/g"},
+        {";x", "/b/c/;x"},
+        {"", "/b/c/d;p?q"},
+        {".", "/b/c/"},
+        {"./", "/b/c/"},
+        {"..", "/b/"},
+        {"../", "/b/"},
+        {"../g", "/b/g"},
+        {"../..", "/"},
+        {"../../", "/"},
+        {"../../g", "/g"},
+        {"../../../g", "/g"},
+        {"../../../../g", "/g"},
+        {"/./g", "/g"},
+        {"/../g", "/g"},
+        {"g.", "/b/c/g."},
+        {".g", "/b/c/.g"},
+        {"..g", "/b/c/..g"},
+        {"./../g", "/b/g"},
+        {"./g/.", "/b/c/g/"},
+        {"g/./h", "/b/c/g/h"},
+        {"g/../h", "/b/c/h"},
+        {"g?y/./x", "/b/c/g?y/./x"},
+        {"g?y/../x", "/b/c/g?y/../x"},
     };
     for (size_t i = 0; i < sizeof(normal) / sizeof(normal[0]); i++) {
         resolved(normal[i][0], "a", 99, normal[i][1]);
@@ -99,7 +134,7 @@ static void bad_references(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(good_urls), cmocka_unit_test(bad_urls),       cmocka_unit_test(too_long),
+        cmocka_unit_test(good_urls),  cmocka_unit_test(bad_urls),       cmocka_unit_test(too_long),
         cmocka_unit_test(references), cmocka_unit_test(bad_references),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,2 +1,2 @@
-$(call host_program,http,http)
 $(call program,http,http posix)
+$(call host_program,http,http)

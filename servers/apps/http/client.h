@@ -1,8 +1,9 @@
 /* client.h: the http client: what its files share.
  *
- * main.c reads the options and follows redirects; each request is one exchange (exchange.c) over a connection of
- * its own (connect.c), whose answer goes through output.c. A failure is an exit code of curl's and a sentence,
- * said once, where it is found, by fail(). Everything hangs on one struct client that main.c owns. */
+ * main.c reads the options and follows redirects; each request is one exchange (exchange.c) over a connection
+ * of its own (connect.c), whose answer goes through output.c. A failure is an exit code of curl's and a
+ * sentence, said once, where it is found, by fail(). Everything hangs on one struct client that main.c owns.
+ */
 #pragma once
 
 #include <http/message.h>
@@ -12,12 +13,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define REDIRECTS_MAX   10
-#define FIELDS_MAX      32
-#define BUFFER_SIZE     65536
-#define CONNECT_MS      20000 /* for one address */
-#define STALL_MS        60000 /* without a byte either way */
-#define INTERIM_MAX     16    /* answers of 1xx before the real one */
+#define REDIRECTS_MAX 10
+#define FIELDS_MAX    32
+#define BUFFER_SIZE   65536
+#define CONNECT_MS    20000 /* for one address */
+#define STALL_MS      60000 /* without a byte either way */
+#define INTERIM_MAX   16    /* answers of 1xx before the real one */
 
 /* curl's numbers, so that scripts carry over. */
 enum code {
@@ -70,9 +71,9 @@ struct output {
 
 struct progress {
     bool wanted, shown;
-    uint64_t total; /* 0: not known */
+    uint64_t total;                    /* 0: not known */
     uint64_t done, done_before, speed; /* bytes, bytes a second */
-    uint64_t started, drawn; /* milliseconds */
+    uint64_t started, drawn;           /* milliseconds */
 };
 
 struct client {
@@ -97,7 +98,8 @@ struct client {
 uint64_t milliseconds(void);
 
 /* Says why, unless -s was given, and returns the code. */
-[[gnu::format(printf, 3, 4)]] enum code fail(const struct client *client, enum code code, const char *format, ...);
+[[gnu::format(printf, 3, 4)]] enum code fail(const struct client *client, enum code code, const char *format,
+                                             ...);
 
 /* options.c. CODE_OK, or what to exit with; `help` is set if help was asked for and shown. */
 enum code options_read(struct client *client, int count, char **arguments, bool *help);
@@ -123,7 +125,8 @@ enum code output_write(struct client *client, const char *data, size_t length);
 enum code output_flush(struct client *client);
 enum code output_close(struct client *client);
 
-/* progress.c: a line on the standard error for what takes longer than a second and does not go to the screen. */
+/* progress.c: a line on the standard error for what takes longer than a second and does not go to the screen.
+ */
 void progress_start(struct progress *progress, bool wanted, uint64_t total);
 void progress_step(struct progress *progress, uint64_t bytes);
 void progress_end(struct progress *progress);

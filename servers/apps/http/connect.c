@@ -79,10 +79,12 @@ enum code connect_to_host(struct client *client) {
     }
     freeaddrinfo(list);
     if (error == ETIMEDOUT) {
-        return fail(client, CODE_TIMED_OUT, "%s port %u does not answer: connecting timed out", url->host, url->port);
+        return fail(client, CODE_TIMED_OUT, "%s port %u does not answer: connecting timed out", url->host,
+                    url->port);
     }
     if (error) {
-        return fail(client, CODE_CONNECT, "could not connect to %s port %u: %s", url->host, url->port, strerror(error));
+        return fail(client, CODE_CONNECT, "could not connect to %s port %u: %s", url->host, url->port,
+                    strerror(error));
     }
     if (client->options.verbose) {
         fprintf(stderr, "* Connected to %s port %u\n", url->host, url->port);

@@ -9,10 +9,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#ifndef MSG_NOSIGNAL
-#define MSG_NOSIGNAL 0
-#endif
-
 /* What is left of the request to send: first the head, then the body, through one buffer. */
 struct sender {
     const char *at;
@@ -79,10 +75,12 @@ static enum code on_head(struct client *client, struct receiver *receiver) {
     const unsigned status = client->response.machine.status_code;
     receiver->final = status >= 200;
     if (!receiver->final) {
-        return ++receiver->interim > INTERIM_MAX ? fail(client, CODE_WEIRD_REPLY, "endless interim answers") : CODE_OK;
+        return ++receiver->interim > INTERIM_MAX ? fail(client, CODE_WEIRD_REPLY, "endless interim answers")
+                                                 : CODE_OK;
     }
     if (options->fail && status >= 400) {
-        return fail(client, CODE_STATUS, "the server answered %u %s", status, http_reason_phrase(&client->response));
+        return fail(client, CODE_STATUS, "the server answered %u %s", status,
+                    http_reason_phrase(&client->response));
     }
     const enum code code = show_head(client);
     receiver->done = is_redirect(client);
@@ -117,14 +115,15 @@ static enum code on_event(struct client *client, struct receiver *receiver, enum
         return output_write(client, response->body, response->body_length);
     case HTTP_GOT_END: return on_end(client, receiver);
     case HTTP_MALFORMED:
-        return fail(client, receiver->final ? CODE_RECEIVE : CODE_WEIRD_REPLY, "the server does not speak HTTP: %s",
-                    response->reason);
+        return fail(client, receiver->final ? CODE_RECEIVE : CODE_WEIRD_REPLY,
+                    "the server does not speak HTTP: %s", response->reason);
     case HTTP_NEED_MORE: break;
     }
     return CODE_OK;
 }
 
-static enum code take_input(struct client *client, struct receiver *receiver, const char *data, size_t length) {
+static enum code take_input(struct client *client, struct receiver *receiver, const char *data,
+                            size_t length) {
     enum http_event event = HTTP_GOT_BODY;
     enum code code = CODE_OK;
     while (code == CODE_OK && !receiver->done && event != HTTP_NEED_MORE) {

@@ -39,8 +39,8 @@ static bool same_host(const struct http_url *a, const struct http_url *b) {
     return http_same_name(a->host, b->host) && a->port == b->port;
 }
 
-/* The method after a redirect (RFC 9110 15.4): 307 and 308 keep it, 303 makes it GET, and so do 301 and 302 of a
- * POST. A body that is sent again starts again. */
+/* The method after a redirect (RFC 9110 15.4): 307 and 308 keep it, 303 makes it GET, and so do 301 and 302
+ * of a POST. A body that is sent again starts again. */
 static void choose_method(struct client *client) {
     const unsigned status = client->response.machine.status_code;
     const bool was_post = strcmp(client->method, "POST") == 0;
@@ -60,7 +60,8 @@ static enum code follow(struct client *client) {
     choose_method(client);
     client->foreign = !same_host(&client->url, &client->first_url);
     if (client->options.verbose) {
-        fprintf(stderr, "* Redirected to %s port %u, %s\n", client->url.host, client->url.port, client->url.target);
+        fprintf(stderr, "* Redirected to %s port %u, %s\n", client->url.host, client->url.port,
+                client->url.target);
     }
     return CODE_OK;
 }

@@ -5,18 +5,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char usage[] = "usage: http [-I] [-i] [-v] [-s] [-f] [-o FILE] [-d DATA] [-T FILE] [-H FIELD]... [-m SECONDS] URL\n"
-                            "  -I          ask for the head alone\n"
-                            "  -i          show the head before the body\n"
-                            "  -v          tell what happens\n"
-                            "  -s          tell nothing, not even failures\n"
-                            "  -f          fail (22) on status 400 and above\n"
-                            "  -o FILE     write the body to FILE\n"
-                            "  -d DATA     POST this; @FILE: what the file holds\n"
-                            "  -T FILE     PUT the file\n"
-                            "  -H FIELD    add \"Name: value\" to the request; \"Name:\" leaves a field out\n"
-                            "  -m SECONDS  give up when it takes longer\n"
-                            "Redirects are followed, up to 10.\n";
+static const char usage[] =
+    "usage: http [-I] [-i] [-v] [-s] [-f] [-o FILE] [-d DATA] [-T FILE] [-H FIELD]... [-m SECONDS] URL\n"
+    "  -I          ask for the head alone\n"
+    "  -i          show the head before the body\n"
+    "  -v          tell what happens\n"
+    "  -s          tell nothing, not even failures\n"
+    "  -f          fail (22) on status 400 and above\n"
+    "  -o FILE     write the body to FILE\n"
+    "  -d DATA     POST this; @FILE: what the file holds\n"
+    "  -T FILE     PUT the file\n"
+    "  -H FIELD    add \"Name: value\" to the request; \"Name:\" leaves a field out\n"
+    "  -m SECONDS  give up when it takes longer\n"
+    "Redirects are followed, up to 10.\n";
 
 /* Joins -d DATA to those before. */
 static enum code add_data(struct client *client, const char *value) {
@@ -90,8 +91,10 @@ static bool take_flag(struct options *options, char option) {
     }
 }
 
-/* One argument that starts with '-': flags, then perhaps an option with its value, here or in the next argument. */
-static enum code take_argument(struct client *client, const char *letters, const char *next, bool *next_used) {
+/* One argument that starts with '-': flags, then perhaps an option with its value, here or in the next
+ * argument. */
+static enum code take_argument(struct client *client, const char *letters, const char *next,
+                               bool *next_used) {
     *next_used = false;
     for (; *letters; letters++) {
         if (take_flag(&client->options, *letters)) {
@@ -102,7 +105,8 @@ static enum code take_argument(struct client *client, const char *letters, const
         }
         const char *value = letters[1] ? letters + 1 : next;
         *next_used = letters[1] == 0;
-        return value ? take_value(client, *letters, value) : fail(client, CODE_USAGE, "-%c wants a value", *letters);
+        return value ? take_value(client, *letters, value)
+                     : fail(client, CODE_USAGE, "-%c wants a value", *letters);
     }
     return CODE_OK;
 }
@@ -137,7 +141,8 @@ enum code options_read(struct client *client, int count, char **arguments, bool 
             continue;
         }
         bool next_used;
-        const enum code code = take_argument(client, argument + 1, i + 1 < count ? arguments[i + 1] : NULL, &next_used);
+        const enum code code =
+            take_argument(client, argument + 1, i + 1 < count ? arguments[i + 1] : NULL, &next_used);
         if (code != CODE_OK) {
             return code;
         }

@@ -65,7 +65,8 @@ enum code output_close(struct client *client) {
     }
     enum code code = output_flush(client);
     if (output->to_file && close(output->fd) < 0 && code == CODE_OK) {
-        code = fail(client, CODE_WRITE, "%s could not be closed: %s", client->options.output, strerror(errno));
+        code =
+            fail(client, CODE_WRITE, "%s could not be closed: %s", client->options.output, strerror(errno));
     }
     output->fd = -1;
     return code;

@@ -1,4 +1,5 @@
-/* progress.c: "[######----]  61%  39.2 MiB of 64.0 MiB  4.1 MiB/s  0:06 left", redrawn a few times a second. */
+/* progress.c: "[######----]  61%  39.2 MiB of 64.0 MiB  4.1 MiB/s  0:06 left", redrawn a few times a second.
+ */
 #include "client.h"
 
 #include <stdio.h>

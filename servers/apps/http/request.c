@@ -12,7 +12,8 @@ enum code body_open(struct client *client) {
     struct body *body = &client->body;
     const char *path = options->upload ? options->upload : options->data_file;
     if (options->data) {
-        *body = (struct body){.text = options->data, .fd = -1, .size = strlen(options->data), .present = true};
+        *body =
+            (struct body){.text = options->data, .fd = -1, .size = strlen(options->data), .present = true};
     }
     if (!path) {
         return CODE_OK;
@@ -41,7 +42,8 @@ static const char *own_field(const struct options *options, const char *name) {
     return NULL;
 }
 
-static void add_default(const struct client *client, struct http_text *text, const char *name, const char *value) {
+static void add_default(const struct client *client, struct http_text *text, const char *name,
+                        const char *value) {
     if (!own_field(&client->options, name)) {
         http_text_string(text, name);
         http_text_string(text, ": ");

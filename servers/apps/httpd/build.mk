@@ -1,2 +1,2 @@
-$(call host_program,httpd,http)
 $(call program,httpd,http posix)
+$(call host_program,httpd,http)

@@ -58,8 +58,8 @@ static bool keep_parser(struct httpd *server, struct connection *connection) {
     return true;
 }
 
-/* What the head alone decides: too much body, or a body that waits for a word from us (RFC 9110 10.1.1), which
- * is the final answer at once. 0: go on reading. */
+/* What the head alone decides: too much body, or a body that waits for a word from us (RFC 9110 10.1.1),
+ * which is the final answer at once. 0: go on reading. */
 static unsigned check_head(struct connection *connection, const struct http_parser *request) {
     uint64_t size;
     if (http_body_size(request, &size) && size > BODY_MAX) {
@@ -73,7 +73,8 @@ static unsigned check_head(struct connection *connection, const struct http_pars
     return 0;
 }
 
-/* Feeds the parser. 0: the request goes on beyond these bytes; READY; or the status that it must be refused with. */
+/* Feeds the parser. 0: the request goes on beyond these bytes; READY; or the status that it must be refused
+ * with. */
 static unsigned read_request(struct connection *connection, struct http_parser *request, const char *data,
                              size_t length, size_t *used) {
     *used = 0;
@@ -157,8 +158,8 @@ static void start_writing(struct httpd *server, struct connection *connection) {
     server_deadline(server, connection, server->now + server->options.timeout_ms);
 }
 
-/* All is said. Closing with input unread would send a reset, which may overtake the answer: so say that no more
- * comes, and listen for a while (RFC 9112 9.6). */
+/* All is said. Closing with input unread would send a reset, which may overtake the answer: so say that no
+ * more comes, and listen for a while (RFC 9112 9.6). */
 static bool end(struct httpd *server, struct connection *connection) {
     if (!connection->unread) {
         return false;
@@ -237,8 +238,7 @@ static bool discard(struct httpd *server, struct connection *connection) {
 bool connection_ready(struct httpd *server, struct connection *connection, short events) {
     switch (connection->state) {
     case CONNECTION_READING: return receive(server, connection);
-    case CONNECTION_WRITING:
-        return !(events & (POLLERR | POLLNVAL)) && go_on_writing(server, connection);
+    case CONNECTION_WRITING: return !(events & (POLLERR | POLLNVAL)) && go_on_writing(server, connection);
     case CONNECTION_LINGERING: return discard(server, connection);
     }
     return false;

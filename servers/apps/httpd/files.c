@@ -38,7 +38,9 @@ static void forget_content(struct file_cache *cache, struct file *file) {
 }
 
 static void take_marks(struct file *file, const char *path, const struct stat *status) {
-    file->kind = S_ISDIR(status->st_mode) ? FILE_DIRECTORY : S_ISREG(status->st_mode) ? FILE_REGULAR : FILE_MISSING;
+    file->kind = S_ISDIR(status->st_mode)   ? FILE_DIRECTORY
+                 : S_ISREG(status->st_mode) ? FILE_REGULAR
+                                            : FILE_MISSING;
     file->size = (uint64_t)status->st_size;
     file->modified = status->st_mtime;
     file->type = http_media_type(path);
@@ -166,7 +168,8 @@ struct file *files_find(struct file_cache *cache, const char *path, uint64_t now
         forget_content(cache, file);
         memcpy(file->path, path, length < CACHED_PATH_SIZE ? length + 1 : 1);
     }
-    if (!known || file->kind == FILE_MISSING || file->kind == FILE_TROUBLE || now - file->checked_at >= RECHECK_MS) {
+    if (!known || file->kind == FILE_MISSING || file->kind == FILE_TROUBLE ||
+        now - file->checked_at >= RECHECK_MS) {
         refresh(cache, file, path, now);
     }
     file->used_at = now;

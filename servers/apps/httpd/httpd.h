@@ -1,9 +1,9 @@
 /* httpd.h: the web server: what its files share.
  *
- * One poll loop serves every connection (server.c). A connection (connection.c) reads requests, lets respond.c
- * compose the answers into the server's one output buffer, and streams files (stream.c). An idle connection owns
- * nothing but its entry in the table; memory is borrowed from a budget while a request or an answer is stuck
- * half-way. Everything hangs on one struct httpd that main.c owns. */
+ * One poll loop serves every connection (server.c). A connection (connection.c) reads requests, lets
+ * respond.c compose the answers into the server's one output buffer, and streams files (stream.c). An idle
+ * connection owns nothing but its entry in the table; memory is borrowed from a budget while a request or an
+ * answer is stuck half-way. Everything hangs on one struct httpd that main.c owns. */
 #pragma once
 
 #include "files.h"
@@ -19,10 +19,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
-
-#ifndef MSG_NOSIGNAL
-#define MSG_NOSIGNAL 0 /* where there are no signals, nothing need be asked for */
-#endif
 
 #define INPUT_SIZE   16384
 #define PIECE_SIZE   65536 /* one read of a file, one send */
@@ -77,7 +73,8 @@ struct connection {
     struct http_parser *parser;
     uint64_t body_seen;
 
-    /* Only while an answer is half sent: bytes that go first, then the file; and requests that wait behind it. */
+    /* Only while an answer is half sent: bytes that go first, then the file; and requests that wait behind
+     * it. */
     struct block out;
     struct file_part file;
     size_t piece; /* how much to read next: follows what the socket last took */
@@ -108,7 +105,8 @@ struct httpd {
     struct budget budget;
     struct file_cache files;
     struct log log;
-    struct http_parser *parser; /* for whichever request comes next; handed to a connection that must keep it */
+    struct http_parser
+        *parser; /* for whichever request comes next; handed to a connection that must keep it */
     struct window *windows;
     int64_t date_second;
     char date[HTTP_DATE_SIZE];
@@ -123,7 +121,8 @@ void server_run(struct httpd *server);
 /* No deadline earlier than `deadline` may be slept over. */
 void server_deadline(struct httpd *server, struct connection *connection, uint64_t deadline);
 
-/* connection.c. Each returns false when the connection is over and its entry can be taken out of the table. */
+/* connection.c. Each returns false when the connection is over and its entry can be taken out of the table.
+ */
 void connection_open(struct httpd *server, struct connection *connection, int fd, struct in_addr peer);
 bool connection_ready(struct httpd *server, struct connection *connection, short events);
 bool connection_expired(struct httpd *server, struct connection *connection);

@@ -27,13 +27,17 @@ struct listing {
 
 static const char page_start[] =
     "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content=\"width=device-width\">"
-    "<style>body{font:1rem/1.6 system-ui,sans-serif;max-width:50rem;margin:3rem auto;padding:0 1rem;color:#123}"
+    "<style>body{font:1rem/1.6 system-ui,sans-serif;max-width:50rem;margin:3rem auto;padding:0 "
+    "1rem;color:#123}"
     "h1{font-size:1.4rem;overflow-wrap:anywhere}table{border-collapse:collapse;width:100%}"
-    "td{padding:.2rem .6rem;border-top:1px solid #dde6ee}td+td{text-align:right;white-space:nowrap;color:#567}"
-    "a{color:#06c;text-decoration:none;overflow-wrap:anywhere}a:hover{text-decoration:underline}</style><title>";
+    "td{padding:.2rem .6rem;border-top:1px solid "
+    "#dde6ee}td+td{text-align:right;white-space:nowrap;color:#567}"
+    "a{color:#06c;text-decoration:none;overflow-wrap:anywhere}a:hover{text-decoration:underline}</"
+    "style><title>";
 
 /* Hidden names stay hidden; whatever cannot be looked at, or is neither file nor directory, is left out. */
-static void take_entry(struct httpd *server, struct listing *listing, const char *directory, const char *name) {
+static void take_entry(struct httpd *server, struct listing *listing, const char *directory,
+                       const char *name) {
     char path[PATH_SIZE], full[PATH_SIZE];
     struct stat status;
     const size_t length = strlen(name), prefix = strlen(directory);

@@ -26,8 +26,8 @@ struct log_entry {
     uint64_t length;
 };
 
-/* Logs to the file at `path` (added to its end), or to the standard output if path is null and `verbose` is set.
- * False: the file cannot be opened. */
+/* Logs to the file at `path` (added to its end), or to the standard output if path is null and `verbose` is
+ * set. False: the file cannot be opened. */
 bool log_open(struct log *log, const char *path, bool verbose);
 void log_request(struct log *log, const struct log_entry *entry, int64_t second);
 void log_flush(struct log *log);

@@ -16,7 +16,8 @@ static const char usage[] =
     "  -m KIB          memory for requests and answers under way, and for the cache (4096)\n";
 
 /* Reads a number between least and most; false with a message if it is none. */
-static bool parse_number(char option, const char *text, unsigned long least, unsigned long most, unsigned long *number) {
+static bool parse_number(char option, const char *text, unsigned long least, unsigned long most,
+                         unsigned long *number) {
     char *end;
     *number = strtoul(text, &end, 10);
     if (*text < '0' || *text > '9' || *end || *number < least || *number > most) {

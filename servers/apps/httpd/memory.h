@@ -1,5 +1,5 @@
-/* memory.h: the heap with a limit. What connections, the cache and listings borrow is charged here, so that the
- * server's memory is bounded whatever its clients do. */
+/* memory.h: the heap with a limit. What connections, the cache and listings borrow is charged here, so that
+ * the server's memory is bounded whatever its clients do. */
 #pragma once
 
 #include <stddef.h>

@@ -1,7 +1,7 @@
 /* respond.c: from a request to its answer: which file, which part of it, which status, which header fields.
  *
- * The head and a small body are written into the output buffer, so that they leave in one send; a larger file is
- * opened and left in connection->file for stream.c. */
+ * The head and a small body are written into the output buffer, so that they leave in one send; a larger file
+ * is opened and left in connection->file for stream.c. */
 #include "httpd.h"
 
 #include <errno.h>
@@ -19,7 +19,7 @@ struct answer {
     bool head_only;
     const struct file *file;
     struct http_range range;
-    const char *location;   /* for 301: a path */
+    const char *location; /* for 301: a path */
     const struct block *page;
     uint64_t length; /* of the body */
 };
@@ -112,10 +112,12 @@ static void add_head(struct httpd *server, struct connection *connection, const 
 
 static void add_error_page(struct http_text *out, unsigned status) {
     const char *text = http_status_text(status);
-    http_text_string(out, "<!doctype html><html lang=en><meta name=viewport content=\"width=device-width\"><title>");
+    http_text_string(
+        out, "<!doctype html><html lang=en><meta name=viewport content=\"width=device-width\"><title>");
     http_text_string(out, text);
-    http_text_string(out, "</title><body style=\"font:1.1em system-ui,sans-serif;margin:18vh auto;max-width:30em;"
-                          "padding:0 1em;color:#123\"><h1>");
+    http_text_string(out,
+                     "</title><body style=\"font:1.1em system-ui,sans-serif;margin:18vh auto;max-width:30em;"
+                     "padding:0 1em;color:#123\"><h1>");
     http_text_number(out, status);
     http_text_string(out, " ");
     http_text_string(out, text);
@@ -136,8 +138,8 @@ static void write_log(struct httpd *server, struct connection *connection, const
 }
 
 /* An answer whose body is a page of ours that says just the status (or redirects). */
-static void answer_status(struct httpd *server, struct connection *connection, const struct http_parser *request,
-                          struct answer *answer, struct http_text *out) {
+static void answer_status(struct httpd *server, struct connection *connection,
+                          const struct http_parser *request, struct answer *answer, struct http_text *out) {
     char page[HEAD_ROOM / 2];
     struct http_text body;
     http_text_init(&body, page, sizeof(page));
@@ -175,7 +177,8 @@ static unsigned status_of_errno(int error) {
 }
 
 /* Starts on the body: from the cache into the buffer if it is there and fits, else from the opened file. */
-static void add_file_body(struct connection *connection, const struct answer *answer, int fd, struct http_text *out) {
+static void add_file_body(struct connection *connection, const struct answer *answer, int fd,
+                          struct http_text *out) {
     const struct file *file = answer->file;
     if (!answer->head_only && file->content && fd < 0) {
         http_text_add(out, file->content + answer->range.first, answer->range.length);
@@ -190,8 +193,9 @@ static void add_file_body(struct connection *connection, const struct answer *an
     }
 }
 
-static void answer_file(struct httpd *server, struct connection *connection, const struct http_parser *request,
-                        struct file *file, const char *path, struct answer *answer, struct http_text *out) {
+static void answer_file(struct httpd *server, struct connection *connection,
+                        const struct http_parser *request, struct file *file, const char *path,
+                        struct answer *answer, struct http_text *out) {
     const int fd = file->content ? -1 : files_open(&server->files, file, path);
     if (!file->content && fd < 0) {
         answer->status = status_of_errno(errno);
@@ -218,8 +222,9 @@ static void answer_file(struct httpd *server, struct connection *connection, con
 }
 
 /* The listing takes the place of the output block: it goes out after what is already composed. */
-static void answer_listing(struct httpd *server, struct connection *connection, const struct http_parser *request,
-                           const char *path, struct answer *answer, struct http_text *out) {
+static void answer_listing(struct httpd *server, struct connection *connection,
+                           const struct http_parser *request, const char *path, struct answer *answer,
+                           struct http_text *out) {
     struct block page = {0};
     if (!listing_make(server, path, path, &page)) {
         answer->status = 503;
@@ -238,8 +243,9 @@ static void answer_listing(struct httpd *server, struct connection *connection, 
 }
 
 /* A directory: its index if there is one, else what is in it. */
-static void answer_directory(struct httpd *server, struct connection *connection, const struct http_parser *request,
-                             char path[PATH_SIZE], struct answer *answer, struct http_text *out) {
+static void answer_directory(struct httpd *server, struct connection *connection,
+                             const struct http_parser *request, char path[PATH_SIZE], struct answer *answer,
+                             struct http_text *out) {
     static const char index_name[] = "index.html";
     const size_t length = strlen(path);
     if (length + sizeof(index_name) <= PATH_SIZE) {

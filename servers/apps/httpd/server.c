@@ -3,14 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-
-#if __has_include(<netinet/tcp.h>)
-#include <netinet/tcp.h>
-#endif
 
 #define BACKLOG  511
 #define FOREVER  UINT64_MAX
@@ -34,9 +31,7 @@ void server_deadline(struct httpd *server, struct connection *connection, uint64
 static void set_options(int fd) {
     const int on = 1;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-#ifdef TCP_NODELAY
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)); /* accepted sockets inherit it */
-#endif
 }
 
 static void set_nonblocking(int fd) {
@@ -159,7 +154,8 @@ static void check_deadlines(struct httpd *server) {
             take_out(server, i);
         } else {
             set_events(server, i);
-            server->next_check = connection->deadline < server->next_check ? connection->deadline : server->next_check;
+            server->next_check =
+                connection->deadline < server->next_check ? connection->deadline : server->next_check;
         }
     }
 }

@@ -1,7 +1,7 @@
 /* stream.c: bytes out: what the socket does not take at once, and files larger than the buffer.
  *
- * A file is read and sent in pieces of up to 64 KiB. What of a piece was not taken stays in a window, in the hope
- * that it is still there when the socket is ready again; if not, it is read again. */
+ * A file is read and sent in pieces of up to 64 KiB. What of a piece was not taken stays in a window, in the
+ * hope that it is still there when the socket is ready again; if not, it is read again. */
 #include "httpd.h"
 
 #include <errno.h>
