@@ -1,0 +1,209 @@
+/* test_icmp.c: who gets an answer, who an error, and who neither. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <net/icmp/icmp.h>
+
+static struct net_counters counters;
+static struct icmp icmp;
+
+static int set_up(void **state) {
+    counters = (struct net_counters){0};
+    icmp_init(&icmp, &counters, NET_SECOND);
+    return 0;
+}
+
+static const struct ipv4_header from_peer = {
+    .source = 0x0a000002, .destination = 0x0a00000f, .protocol = IP_ICMP};
+
+/* A packet of 20 + `length` bytes, the payload beginning with `first`. */
+static struct span packet(struct ipv4_header header, uint8_t first, size_t length) {
+    static uint8_t bytes[1500];
+    struct writer writer = writer_of(bytes, sizeof bytes);
+    ipv4_write(&writer, &header, length);
+    write_u8(&writer, first);
+    write_zeros(&writer, length - 1);
+    assert_false(writer.failed);
+    return writer_span(&writer);
+}
+
+static void echo(bool to_us, size_t length) {
+    static uint8_t data[2000] = "ping data";
+    struct icmp_message message = {.type = ICMP_ECHO, .id = 7, .sequence = 9, .payload = {data, length}};
+    struct icmp_report report;
+    assert_false(icmp_input(&icmp, &from_peer, &message, to_us, &report));
+}
+
+static void an_echo_is_answered(void **state) {
+    struct icmp_output output;
+    echo(true, 10);
+    assert_true(icmp_next(&icmp, &output));
+    assert_int_equal(output.source, 0x0a00000f);
+    assert_int_equal(output.destination, 0x0a000002);
+    assert_int_equal(output.message.type, ICMP_ECHO_REPLY);
+    assert_int_equal(output.message.id, 7);
+    assert_int_equal(output.message.sequence, 9);
+    assert_int_equal(output.message.payload.length, 10);
+    assert_memory_equal(output.message.payload.data, "ping data", 10);
+    icmp_sent(&icmp, &output);
+    assert_false(icmp_next(&icmp, &output));
+}
+
+static void echoes_to_groups_and_too_many_or_large_ones_are_not(void **state) {
+    struct icmp_output output;
+    echo(false, 10);
+    echo(true, ICMP_PAYLOAD_MAX + 1);
+    assert_false(icmp_next(&icmp, &output));
+    for (int i = 0; i < ICMP_SLOTS + 3; i++) {
+        echo(true, 10);
+    }
+    assert_int_equal(counters.icmp_queue_full, 1 + 3);
+    for (int i = 0; i < ICMP_SLOTS; i++) {
+        assert_true(icmp_next(&icmp, &output));
+        icmp_sent(&icmp, &output);
+    }
+    assert_false(icmp_next(&icmp, &output));
+}
+
+static void who_waits_is_passed_over(void **state) {
+    struct icmp_output first, second;
+    echo(true, 1);
+    echo(true, 2);
+    assert_true(icmp_next(&icmp, &first));
+    icmp_wait(&icmp, &first);
+    assert_true(icmp_next(&icmp, &second));
+    assert_int_equal(second.message.payload.length, 2);
+    icmp_sent(&icmp, &second);
+    assert_false(icmp_next(&icmp, &second));
+    icmp_wake(&icmp);
+    assert_true(icmp_next(&icmp, &second));
+    assert_int_equal(second.message.payload.length, 1);
+}
+
+static const struct ipv4_header udp_from_peer = {
+    .source = 0x0a000002, .destination = 0x0a00000f, .protocol = IP_UDP};
+
+static bool reported(struct ipv4_header header, uint8_t first) {
+    struct icmp_output output;
+    icmp_error(&icmp, ICMP_UNREACHABLE, ICMP_PORT_UNREACHABLE, packet(header, first, 40), NET_SECOND);
+    if (!icmp_next(&icmp, &output)) {
+        return false;
+    }
+    assert_int_equal(output.source, header.destination);
+    assert_int_equal(output.destination, header.source);
+    assert_int_equal(output.message.type, ICMP_UNREACHABLE);
+    assert_int_equal(output.message.code, ICMP_PORT_UNREACHABLE);
+    assert_int_equal(output.message.payload.length, 60);
+    icmp_sent(&icmp, &output);
+    return true;
+}
+
+static void errors_are_sent_about_what_may_be_reported(void **state) {
+    struct ipv4_header header = udp_from_peer;
+    assert_true(reported(header, 1));
+    header.more_fragments = true;
+    assert_true(reported(header, 1)); /* the first fragment */
+    header.fragment_offset = 8;
+    assert_false(reported(header, 1));
+    header = udp_from_peer;
+    header.source = ipv4_of(224, 0, 0, 1);
+    assert_false(reported(header, 1));
+    header.source = IPV4_ANY;
+    assert_false(reported(header, 1));
+    header.source = IPV4_BROADCAST;
+    assert_false(reported(header, 1));
+    header.source = ipv4_of(127, 0, 0, 1);
+    assert_false(reported(header, 1));
+    assert_false(reported(from_peer, ICMP_UNREACHABLE));
+    assert_false(reported(from_peer, ICMP_TIME_EXCEEDED));
+    assert_true(reported(from_peer, 200)); /* a type that reports nothing */
+}
+
+static void a_long_packet_is_quoted_in_part(void **state) {
+    struct icmp_output output;
+    icmp_error(&icmp, ICMP_UNREACHABLE, ICMP_PORT_UNREACHABLE, packet(udp_from_peer, 1, 1400), NET_SECOND);
+    assert_true(icmp_next(&icmp, &output));
+    assert_int_equal(output.message.payload.length, ICMP_QUOTE_MAX);
+}
+
+static void errors_are_limited_in_rate(void **state) {
+    struct icmp_output output;
+    int sent = 0;
+    for (int i = 0; i < ICMP_ERRORS_BURST * 2; i++) {
+        sent += reported(udp_from_peer, 1);
+    }
+    assert_int_equal(sent, ICMP_ERRORS_BURST);
+    assert_int_equal(counters.icmp_rate_limited, ICMP_ERRORS_BURST);
+    icmp_error(&icmp, ICMP_UNREACHABLE, 3, packet(udp_from_peer, 1, 40), NET_SECOND + 2 * ICMP_ERROR_EVERY);
+    assert_true(icmp_next(&icmp, &output));
+    icmp_sent(&icmp, &output);
+    icmp_error(&icmp, ICMP_UNREACHABLE, 3, packet(udp_from_peer, 1, 40), NET_SECOND + 2 * ICMP_ERROR_EVERY);
+    assert_true(icmp_next(&icmp, &output));
+    icmp_sent(&icmp, &output);
+    icmp_error(&icmp, ICMP_UNREACHABLE, 3, packet(udp_from_peer, 1, 40), NET_SECOND + 2 * ICMP_ERROR_EVERY);
+    assert_false(icmp_next(&icmp, &output));
+}
+
+static bool read_error(uint8_t type, uint8_t code, uint16_t mtu, struct icmp_report *report) {
+    struct ipv4_header sent = {.source = 0x0a00000f, .destination = 0x08080808, .protocol = IP_TCP};
+    static uint8_t bytes[64];
+    struct writer writer = writer_of(bytes, sizeof bytes);
+    ipv4_write(&writer, &sent, 8);
+    write_be16(&writer, 4000);
+    write_be16(&writer, 80);
+    write_be32(&writer, 0x12345678);
+    struct icmp_message message = {.type = type, .code = code, .mtu = mtu, .payload = writer_span(&writer)};
+    return icmp_input(&icmp, &from_peer, &message, true, report);
+}
+
+static void errors_tell_what_they_are_about(void **state) {
+    struct icmp_report report;
+    assert_true(read_error(ICMP_UNREACHABLE, ICMP_PORT_UNREACHABLE, 0, &report));
+    assert_int_equal(report.error, ERR_REFUSED);
+    assert_true(report.hard);
+    assert_int_equal(report.quote.protocol, IP_TCP);
+    assert_int_equal(report.quote.source, 0x0a00000f);
+    assert_int_equal(report.quote.destination, 0x08080808);
+    assert_int_equal(report.quote.source_port, 4000);
+    assert_int_equal(report.quote.destination_port, 80);
+    assert_int_equal(report.quote.sequence.value, 0x12345678);
+    assert_true(read_error(ICMP_UNREACHABLE, ICMP_NET_UNREACHABLE, 0, &report));
+    assert_int_equal(report.error, ERR_NET_UNREACHABLE);
+    assert_false(report.hard);
+    assert_true(read_error(ICMP_UNREACHABLE, ICMP_HOST_UNREACHABLE, 0, &report));
+    assert_int_equal(report.error, ERR_HOST_UNREACHABLE);
+    assert_true(read_error(ICMP_UNREACHABLE, ICMP_FRAGMENTATION_NEEDED, 1400, &report));
+    assert_int_equal(report.error, ERR_MESSAGE_SIZE);
+    assert_int_equal(report.mtu, 1400);
+    assert_true(read_error(ICMP_UNREACHABLE, ICMP_FRAGMENTATION_NEEDED, 20, &report));
+    assert_int_equal(report.mtu, IPV4_MINIMUM_MTU);
+    assert_true(read_error(ICMP_TIME_EXCEEDED, 0, 0, &report));
+    assert_int_equal(report.error, ERR_HOST_UNREACHABLE);
+    assert_false(read_error(ICMP_SOURCE_QUENCH, 0, 0, &report));
+    assert_false(read_error(ICMP_REDIRECT, 0, 0, &report));
+}
+
+static void an_error_without_a_quote_is_counted(void **state) {
+    struct icmp_report report;
+    struct icmp_message message = {.type = ICMP_UNREACHABLE, .payload = {(const uint8_t *)"short", 5}};
+    assert_false(icmp_input(&icmp, &from_peer, &message, true, &report));
+    assert_int_equal(counters.icmp_malformed, 1);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(an_echo_is_answered, set_up),
+        cmocka_unit_test_setup(echoes_to_groups_and_too_many_or_large_ones_are_not, set_up),
+        cmocka_unit_test_setup(who_waits_is_passed_over, set_up),
+        cmocka_unit_test_setup(errors_are_sent_about_what_may_be_reported, set_up),
+        cmocka_unit_test_setup(a_long_packet_is_quoted_in_part, set_up),
+        cmocka_unit_test_setup(errors_are_limited_in_rate, set_up),
+        cmocka_unit_test_setup(errors_tell_what_they_are_about, set_up),
+        cmocka_unit_test_setup(an_error_without_a_quote_is_counted, set_up),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,211 @@
+/* test_udp.c: ports, queues and turns. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <net/udp/udp.h>
+
+enum { RECEIVE = 1024, SEND = 512, SOCKETS = 3 };
+
+static struct net_counters counters;
+static struct udp udp;
+static struct udp_socket socket[SOCKETS];
+static uint8_t memory[SOCKETS][RECEIVE + SEND];
+static struct random dice;
+
+static int set_up(void **state) {
+    counters = (struct net_counters){0};
+    random_seed(&dice, 1, 1);
+    udp_init(&udp, &counters);
+    for (int i = 0; i < SOCKETS; i++) {
+        udp_open(&socket[i], memory[i], RECEIVE, SEND);
+    }
+    return 0;
+}
+
+static int tear_down(void **state) {
+    for (int i = 0; i < SOCKETS; i++) {
+        udp_close(&socket[i]);
+    }
+    return list_is_empty(&udp.sending) ? 0 : -1;
+}
+
+static struct net_endpoint at(uint32_t address, uint16_t port) {
+    return (struct net_endpoint){address == 0 ? (struct net_address){0} : net_ipv4(address), port};
+}
+
+static enum error bind(int i, uint32_t address, uint16_t port) {
+    struct net_endpoint local = at(address, port);
+    return udp_bind(&udp, &socket[i], &local, false, &dice);
+}
+
+static enum error connect(int i, uint32_t address, uint16_t port) {
+    struct net_endpoint peer = at(address, port);
+    return udp_connect(&udp, &socket[i], &peer, &dice);
+}
+
+static struct udp_socket *arrive(uint32_t from, uint16_t from_port, uint32_t to, uint16_t port,
+                                 const char *text) {
+    struct udp_arrival arrival = {at(from, from_port), at(to, port), span_of(text, strlen(text))};
+    return udp_input(&udp, &arrival);
+}
+
+static void the_best_fit_gets_the_datagram(void **state) {
+    assert_int_equal(bind(0, 0, 53), ERR_NONE);
+    assert_ptr_equal(arrive(9, 9, 1, 53, "x"), &socket[0]);
+    assert_null(arrive(9, 9, 1, 54, "x"));
+    assert_null(arrive(9, 9, 1, 53 + UDP_BUCKETS, "x")); /* same bucket, other port */
+    struct net_endpoint one = at(1, 53), all = at(0, 53);
+    assert_int_equal(bind(1, 1, 53), ERR_ADDRESS_IN_USE);
+    assert_int_equal(udp_bind(&udp, &socket[1], &one, true, &dice), ERR_NONE);
+    assert_ptr_equal(arrive(9, 9, 1, 53, "x"), &socket[1]);
+    assert_ptr_equal(arrive(9, 9, 2, 53, "x"), &socket[0]);
+    assert_int_equal(udp_bind(&udp, &socket[2], &all, true, &dice), ERR_NONE);
+    assert_int_equal(connect(2, 7, 70), ERR_NONE);
+    assert_ptr_equal(arrive(7, 70, 1, 53, "x"), &socket[2]);
+    assert_ptr_equal(arrive(7, 71, 1, 53, "x"), &socket[1]);
+    assert_int_equal(udp_bind(&udp, &socket[0], &all, true, &dice), ERR_INVALID);
+}
+
+static void datagrams_keep_their_bounds_and_senders(void **state) {
+    char text[16];
+    size_t length;
+    bool truncated;
+    struct net_endpoint peer;
+    assert_int_equal(bind(0, 0, 53), ERR_NONE);
+    assert_int_equal(udp_receive(&socket[0], text, 16, true, &length, &truncated, &peer), ERR_WOULD_BLOCK);
+    assert_false(udp_has_data(&socket[0]));
+    arrive(7, 70, 1, 53, "first");
+    arrive(8, 80, 1, 53, "");
+    arrive(9, 90, 1, 53, "third");
+    assert_true(udp_has_data(&socket[0]));
+    for (int taken = 0; taken < 2; taken++) { /* peeked, then taken */
+        assert_int_equal(udp_receive(&socket[0], text, 16, taken, &length, &truncated, &peer), ERR_NONE);
+        assert_int_equal(length, 5);
+        assert_memory_equal(text, "first", 5);
+        assert_int_equal(net_ipv4_value(&peer.address), 7);
+        assert_int_equal(peer.port, 70);
+        assert_false(truncated);
+    }
+    assert_int_equal(udp_receive(&socket[0], text, 16, true, &length, &truncated, &peer), ERR_NONE);
+    assert_int_equal(length, 0);
+    assert_int_equal(udp_receive(&socket[0], text, 3, true, &length, &truncated, &peer), ERR_NONE);
+    assert_int_equal(length, 3);
+    assert_true(truncated);
+    assert_int_equal(udp_receive(&socket[0], text, 16, true, &length, &truncated, &peer), ERR_WOULD_BLOCK);
+}
+
+static void a_full_queue_drops_and_counts(void **state) {
+    assert_int_equal(bind(0, 0, 53), ERR_NONE);
+    char long_text[101] = {0};
+    memset(long_text, 'x', 100);
+    uint32_t fit = RECEIVE / (100 + UDP_RECORD);
+    for (uint32_t i = 0; i < fit + 2; i++) {
+        assert_ptr_equal(arrive(7, 70, 1, 53, long_text), &socket[0]);
+    }
+    assert_int_equal(counters.udp_queue_full, 2);
+}
+
+static void ephemeral_ports_differ(void **state) {
+    assert_int_equal(bind(0, 0, 0), ERR_NONE);
+    assert_int_equal(bind(1, 0, 0), ERR_NONE);
+    assert_true(socket[0].local.port >= UDP_EPHEMERAL_FIRST);
+    assert_int_not_equal(socket[0].local.port, socket[1].local.port);
+}
+
+static void sending_needs_a_peer_and_room(void **state) {
+    char big[SEND] = {0};
+    struct net_endpoint peer = at(7, 70);
+    assert_int_equal(bind(0, 0, 53), ERR_NONE);
+    assert_int_equal(udp_send(&udp, &socket[0], "x", 1, NULL), ERR_DESTINATION_REQUIRED);
+    assert_int_equal(udp_send(&udp, &socket[0], big, sizeof big, &peer), ERR_MESSAGE_SIZE);
+    assert_int_equal(udp_send(&udp, &socket[0], big, 300, &peer), ERR_NONE);
+    assert_int_equal(udp_send(&udp, &socket[0], big, 300, &peer), ERR_WOULD_BLOCK);
+    assert_false(udp_has_space(&socket[0]));
+}
+
+static void sockets_take_turns(void **state) {
+    struct udp_output output;
+    assert_false(udp_next(&udp, &output));
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(connect(i, 7, 70), ERR_NONE);
+        assert_int_equal(udp_send(&udp, &socket[i], "ab", 2, NULL), ERR_NONE);
+        assert_int_equal(udp_send(&udp, &socket[i], "cd", 2, NULL), ERR_NONE);
+    }
+    for (int i = 0; i < 4; i++) {
+        assert_true(udp_next(&udp, &output));
+        assert_ptr_equal(output.socket, &socket[i % 2]);
+        assert_int_equal(output.peer.port, 70);
+        assert_memory_equal(output.payload.data[0], i < 2 ? "ab" : "cd", 2);
+        udp_sent(&udp, &output, ERR_NONE);
+    }
+    assert_false(udp_next(&udp, &output));
+    assert_int_equal(counters.udp_out, 4);
+    assert_int_equal(ring_length(&socket[0].send), 0);
+}
+
+static void who_waits_for_a_neighbour_holds_up_nobody_else(void **state) {
+    struct udp_output output;
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(connect(i, 7, 70), ERR_NONE);
+        assert_int_equal(udp_send(&udp, &socket[i], "ab", 2, NULL), ERR_NONE);
+    }
+    assert_true(udp_next(&udp, &output));
+    udp_wait(&udp, &output);
+    assert_true(udp_next(&udp, &output));
+    assert_ptr_equal(output.socket, &socket[1]);
+    udp_sent(&udp, &output, ERR_NONE);
+    assert_false(udp_next(&udp, &output));
+    udp_wake(&udp);
+    assert_true(udp_next(&udp, &output));
+    udp_sent(&udp, &output, ERR_HOST_UNREACHABLE);
+    assert_int_equal(udp_send(&udp, &socket[0], "x", 1, NULL), ERR_HOST_UNREACHABLE);
+    assert_int_equal(udp_send(&udp, &socket[0], "x", 1, NULL), ERR_NONE); /* reported once */
+}
+
+static void errors_reach_connected_sockets_only(void **state) {
+    char text[4];
+    size_t length;
+    bool truncated;
+    struct net_endpoint peer = at(7, 70), local, from;
+    assert_int_equal(connect(0, 7, 70), ERR_NONE);
+    local = at(1, socket[0].local.port);
+    assert_ptr_equal(udp_report(&udp, &local, &peer, ERR_REFUSED), &socket[0]);
+    assert_int_equal(udp_receive(&socket[0], text, 4, true, &length, &truncated, &from), ERR_REFUSED);
+    assert_int_equal(udp_receive(&socket[0], text, 4, true, &length, &truncated, &from), ERR_WOULD_BLOCK);
+    assert_int_equal(bind(1, 0, 53), ERR_NONE);
+    local = at(1, 53);
+    assert_null(udp_report(&udp, &local, &peer, ERR_REFUSED));
+    assert_int_equal(connect(0, 0, 0), ERR_NONE); /* disconnected */
+    assert_int_equal(udp_send(&udp, &socket[0], "x", 1, NULL), ERR_DESTINATION_REQUIRED);
+}
+
+static void closing_forgets_what_was_to_be_sent(void **state) {
+    struct udp_output output;
+    assert_int_equal(connect(0, 7, 70), ERR_NONE);
+    assert_int_equal(udp_send(&udp, &socket[0], "ab", 2, NULL), ERR_NONE);
+    uint16_t port = socket[0].local.port;
+    udp_close(&socket[0]);
+    assert_false(udp_next(&udp, &output));
+    assert_null(arrive(7, 70, 1, port, "x"));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        TEST(the_best_fit_gets_the_datagram),
+        TEST(datagrams_keep_their_bounds_and_senders),
+        TEST(a_full_queue_drops_and_counts),
+        TEST(ephemeral_ports_differ),
+        TEST(sending_needs_a_peer_and_room),
+        TEST(sockets_take_turns),
+        TEST(who_waits_for_a_neighbour_holds_up_nobody_else),
+        TEST(errors_reach_connected_sockets_only),
+        TEST(closing_forgets_what_was_to_be_sent),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
