@@ -62,6 +62,9 @@ static size_t bytes_to_align(const void *at, size_t length) {
 }
 
 void checksum_add(struct checksum *sum, const void *data, size_t length) {
+    if (length == 0) { /* then data may be null */
+        return;
+    }
     const uint8_t *bytes = data;
     size_t head = bytes_to_align(bytes, length);
     add_bytes(sum, bytes, head);
@@ -129,6 +132,9 @@ static size_t copy_shifted(struct checksum *sum, uint8_t *to, const uint8_t *fro
 }
 
 void checksum_copy(struct checksum *sum, void *to, const void *from, size_t length) {
+    if (length == 0) {
+        return;
+    }
     uint8_t *target = to;
     const uint8_t *source = from;
     size_t head = bytes_to_align(target, length);

@@ -76,7 +76,7 @@ static void parse_option(uint8_t kind, struct span bytes, struct dhcp_message *m
 
 static bool parse_options(struct span bytes, struct dhcp_message *message, uint8_t *overload) {
     struct reader reader = reader_of(bytes);
-    while (reader.left.length > 0) {
+    while (reader.left.length > 0 && !reader.failed) {
         uint8_t kind = read_u8(&reader);
         if (kind == OPTION_END) {
             break;

@@ -9,10 +9,10 @@ enum { FLAG_DONT_FRAGMENT = 0x4000, FLAG_MORE_FRAGMENTS = 0x2000, OFFSET_MASK = 
  * routes are better not obeyed. */
 static bool options_well_formed(struct span options) {
     struct reader reader = reader_of(options);
-    while (reader.left.length > 0) {
+    while (reader.left.length > 0 && !reader.failed) {
         uint8_t kind = read_u8(&reader);
         if (kind == OPTION_END) {
-            return true;
+            break;
         }
         if (kind == OPTION_NOP) {
             continue;

@@ -46,7 +46,7 @@ static void parse_option(uint8_t kind, struct span bytes, struct tcp_options *op
 
 static enum error parse_options(struct span bytes, struct tcp_options *options) {
     struct reader reader = reader_of(bytes);
-    while (reader.left.length > 0) {
+    while (reader.left.length > 0 && !reader.failed) {
         uint8_t kind = read_u8(&reader);
         if (kind == OPTION_END) {
             break;
