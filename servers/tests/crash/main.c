@@ -35,11 +35,11 @@ static void crash_privilege(void) {
 static uint64_t deeper(uint64_t depth) { // NOLINT(misc-no-recursion)
     volatile char frame[1024];
     memset((char *)frame, (int)depth, sizeof frame);
-    return deeper(depth + 1) + (uint64_t)frame[0];
+    return depth ? deeper(depth - 1) + (uint64_t)frame[0] : 0;
 }
 
 static void crash_stack(void) {
-    printf("%llu\n", (unsigned long long)deeper(0));
+    printf("%llu\n", (unsigned long long)deeper(1 << 20)); /* a gigabyte: no stack is that deep */
 }
 
 static void crash_abort(void) {
