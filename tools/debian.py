@@ -84,7 +84,7 @@ class Archive:
 
     def __init__(self, suites):
         self.folder = cache_dir() / "apt"
-        for name in ("lists/partial", "cache/archives/partial"):
+        for name in ("lists/partial", "cache/archives/partial", "none"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         (self.folder / "status").touch()
         uri = mirror()
@@ -93,8 +93,8 @@ class Archive:
         (self.folder / "sources.list").write_text("".join(lines), encoding="utf-8")
         known = list(dict.fromkeys([host_architecture(), *(a for _, several in suites for a in several)]))
         self.options = [
-            f"-oDir::Etc::sourcelist={self.folder}/sources.list", "-oDir::Etc::sourceparts=/nonexistent",
-            "-oDir::Etc::preferences=/nonexistent", "-oDir::Etc::preferencesparts=/nonexistent",
+            f"-oDir::Etc::sourcelist={self.folder}/sources.list", f"-oDir::Etc::sourceparts={self.folder}/none",
+            f"-oDir::Etc::preferences={self.folder}/no-file", f"-oDir::Etc::preferencesparts={self.folder}/none",
             f"-oDir::State::Lists={self.folder}/lists", f"-oDir::State::status={self.folder}/status",
             f"-oDir::Cache={self.folder}/cache", f"-oAPT::Architectures={','.join(known)}",
             "-oAPT::Sandbox::User=root", "-oAcquire::Languages=none", "-oAcquire::Retries=3",
@@ -107,7 +107,7 @@ class Archive:
         done = subprocess.run([tool, "-q", *self.options, *arguments], cwd=cwd, env=environment, text=True,
                               stdin=subprocess.DEVNULL, capture_output=True, check=False)
         if done.returncode:
-            reasons = re.findall(r"^[EW]: (.*)", done.stderr, re.M) or [done.stderr.strip()]
+            reasons = re.findall(r"^E: (.*)", done.stderr, re.M) or [done.stderr.strip()]
             raise Failure(f"{tool} {arguments[0]} failed (no network?): {reasons[0]}")
         return done.stdout
 

@@ -94,16 +94,21 @@ class Disk:
 
 
 class Guest:
-    """One machine. `options` are those of qemu.Machine; forwards: further guest ports to reach from this machine."""
+    """One machine. `options` are those of qemu.Machine; forwards: further guest ports to reach from this machine;
+    machine: a function that makes another kind of machine of these options (the benchmarks' peer)."""
 
-    def __init__(self, folder, forwards=(), net_options="", disk=True, **options):
+    prompt = PROMPT
+
+    def __init__(self, folder, forwards=(), net_options="", disk=True, machine=qemu.Machine, **options):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.disk = Disk(self.folder / "disk.img") if disk else None
         self.ports = {port: qemu.free_port() for port in (80, *forwards)}
         options.setdefault("net", qemu.user_net(*((outer, inner) for inner, outer in self.ports.items()),
                                                 options=net_options))
-        self.machine = qemu.Machine(disk=str(self.disk.path) if disk else None, **options)
+        if disk:
+            options["disk"] = str(self.disk.path)
+        self.machine = machine(**options)
         self.process = None
         self.serial = None
         self.seen = 0               # how far the serial text was looked at
@@ -122,7 +127,7 @@ class Guest:
     def boot(self):
         """Powers on and waits for the shell's prompt."""
         self.start()
-        self.expect(re.escape(PROMPT), BOOT_LIMIT)
+        self.expect(re.escape(self.prompt), BOOT_LIMIT)
         return self
 
     def expect(self, pattern, limit=COMMAND_LIMIT):
@@ -144,7 +149,7 @@ class Guest:
     def finish(self, limit=COMMAND_LIMIT):
         """Waits for the prompt; returns what the command wrote."""
         start = self.seen
-        found = self.expect("^" + re.escape(PROMPT), limit)
+        found = self.expect("^" + re.escape(self.prompt), limit)
         return self.serial.text()[start:found.start()]
 
     def run(self, command, limit=COMMAND_LIMIT):

@@ -1,0 +1,116 @@
+"""Single measurements of a guest that runs."""
+import hashlib
+import re
+import select
+import socket
+import subprocess
+import time
+
+
+def first_byte(port, path, limit=120):
+    """When the first byte of an answer to GET came from 127.0.0.1:port (on the monotonic clock).
+
+    User-mode networking accepts connections before the guest is there, so a new one is tried every 10 ms, and
+    whichever is answered first counts.
+    """
+    request = f"GET {path} HTTP/1.0\r\n\r\n".encode()
+    deadline, links = time.monotonic() + limit, []
+    try:
+        while time.monotonic() < deadline:
+            try:
+                link = socket.create_connection(("127.0.0.1", port), timeout=5)
+                link.sendall(request)
+                links.append(link)
+            except OSError:
+                pass
+            ready, _, _ = select.select(links, [], [], 0.01)
+            for link in ready:
+                if answered(link):
+                    return time.monotonic()
+                links.remove(link)
+                link.close()
+        raise AssertionError(f"no answer within {limit} s")
+    finally:
+        for link in links:
+            link.close()
+
+
+def answered(link):
+    """Whether a readable connection has a byte, rather than an end."""
+    try:
+        return bool(link.recv(1))
+    except OSError:
+        return False
+
+
+def tool(*words):
+    """Runs a client on this machine; returns what it prints."""
+    done = subprocess.run(words, capture_output=True, text=True, timeout=600, check=False)
+    assert done.returncode == 0, f"{words[0]}: {done.stderr or done.stdout}"
+    return done.stdout
+
+
+def wrk(url, connections, seconds=5):
+    """Keep-alive requests per second."""
+    output = tool("wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", url)
+    assert "Socket errors" not in output and "Non-2xx" not in output, output
+    return float(re.search(r"Requests/sec:\s*([\d.]+)", output)[1])
+
+
+def connections(url, count):
+    """Requests per second, one after the other, with a connection each."""
+    return apache_bench(url, count)
+
+
+def keep_alive(url, count):
+    """Requests per second, one after the other, all over one connection."""
+    return apache_bench(url, count, "-k")
+
+
+def apache_bench(url, count, *options):
+    output = tool("ab", "-q", "-n", str(count), "-c", "1", *options, url)
+    assert re.search(r"Failed requests:\s*0\b", output) and "Non-2xx" not in output, output
+    return float(re.search(r"Requests per second:\s*([\d.]+)", output)[1])
+
+
+def fetch(url, data):
+    """Seconds until curl has the file, which must be `data`."""
+    start = time.monotonic()
+    done = subprocess.run(["curl", "-sS", "--max-time", "600", url], capture_output=True, check=False)
+    seconds = time.monotonic() - start
+    assert done.returncode == 0, done.stderr.decode()
+    assert hashlib.sha256(done.stdout).digest() == hashlib.sha256(data).digest(), "the file came with other bytes"
+    return seconds
+
+
+def download(guest, command):
+    """Seconds that a command takes in the guest's shell."""
+    start = time.monotonic()
+    guest.ok(command)
+    return time.monotonic() - start
+
+
+def flush_count(guest):
+    """The TLB flushes so far. QEMU counts each of the eight MMU modes."""
+    text = guest.monitor("info jit")
+    counts = {kind: int(number) for kind, number in re.findall(r"TLB (\w+) flushes\s+(\d+)", text)}
+    return counts.get("full", 0) + (counts.get("partial", 0) + counts.get("elided", 0)) / 8
+
+
+def flushes(guest, units, work):
+    """TLB flushes per unit of work."""
+    before = flush_count(guest)
+    work()
+    return (flush_count(guest) - before) / units
+
+
+def instruction_count(path):
+    """The guest's instructions so far, from the counting plugin's file."""
+    return int.from_bytes(path.read_bytes()[:8], "little")
+
+
+def instructions(path, units, work):
+    """Instructions per unit of work."""
+    before = instruction_count(path)
+    work()
+    return (instruction_count(path) - before) / units
