@@ -81,14 +81,6 @@ enum net_event_kind {
     NET_EVENT_ADDRESS /* the interface gained, changed or lost its address */
 };
 
-enum net_ready {
-    NET_READY_IN = 1,     /* data, a datagram, a connection to accept, or end of stream */
-    NET_READY_OUT = 4,    /* room to send; connect finished */
-    NET_READY_ERROR = 8,  /* an error is pending */
-    NET_READY_HANGUP = 16, /* both directions are over */
-    NET_READY_EOF = 32    /* the peer has sent FIN */
-};
-
 struct net_event {
     enum net_event_kind kind;
     net_socket_id socket;

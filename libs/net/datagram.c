@@ -1,0 +1,146 @@
+/* datagram.c: the socket calls for datagrams, on top of udp/. */
+#include "socket.h"
+#include <net/wire/udp.h>
+
+/* Bytes of each queue: some ten full datagrams. */
+#define QUEUE 16384
+
+enum error datagram_open(struct net *net, struct socket *socket) {
+    void *memory, *queues;
+    enum error error = arena_take(&net->arena, NET_OWNER_ENGINE, sizeof(struct datagram), &memory);
+    if (error != ERR_NONE) {
+        return error;
+    }
+    error = arena_take(&net->arena, socket->owner, 2 * QUEUE, &queues);
+    if (error != ERR_NONE) {
+        arena_give(&net->arena, NET_OWNER_ENGINE, memory);
+        return error;
+    }
+    socket->datagram = memory;
+    *socket->datagram = (struct datagram){.id = socket_id(net, socket), .owner = socket->owner, .queues = queues};
+    udp_open(&socket->datagram->udp, queues, QUEUE, QUEUE);
+    return ERR_NONE;
+}
+
+void datagram_close(struct net *net, struct datagram *datagram) {
+    udp_close(&datagram->udp);
+    arena_give(&net->arena, datagram->owner, datagram->queues);
+    arena_give(&net->arena, NET_OWNER_ENGINE, datagram);
+}
+
+void datagram_changed(struct net *net, struct udp_socket *udp) {
+    struct datagram *datagram = LIST_ENTRY(udp, struct datagram, udp);
+    struct socket *socket = socket_find(net, datagram->id);
+    if (socket != NULL && !list_is_linked(&socket->changed)) {
+        list_append(&net->changed, &socket->changed);
+    }
+}
+
+enum error datagram_bind(struct net *net, struct datagram *datagram, const struct net_endpoint *local) {
+    return udp_bind(&net->udp, &datagram->udp, local, datagram->reuse_address, &net->random);
+}
+
+enum error datagram_connect(struct net *net, struct datagram *datagram, const struct net_endpoint *peer) {
+    if (peer->address.family == NET_IPV6 || (peer->address.family != 0 && peer->port == 0)) {
+        return ERR_INVALID;
+    }
+    if (peer->address.family != 0 &&
+        routes_find(&net->routes, net_ipv4_value(&peer->address), 0).kind == PATH_NONE) {
+        return ERR_NET_UNREACHABLE;
+    }
+    return udp_connect(&net->udp, &datagram->udp, peer, &net->random);
+}
+
+enum error datagram_shutdown(struct datagram *datagram) {
+    return datagram->udp.peer.port != 0 ? ERR_NONE : ERR_NOT_CONNECTED;
+}
+
+enum error datagram_local(const struct datagram *datagram, struct net_endpoint *local) {
+    *local = datagram->udp.local;
+    local->address.family = NET_IPV4;
+    return ERR_NONE;
+}
+
+enum error datagram_peer(const struct datagram *datagram, struct net_endpoint *peer) {
+    *peer = datagram->udp.peer;
+    return peer->port != 0 ? ERR_NONE : ERR_NOT_CONNECTED;
+}
+
+enum error datagram_take_error(struct datagram *datagram) {
+    enum error error = datagram->udp.error;
+    datagram->udp.error = ERR_NONE;
+    return error;
+}
+
+uint32_t datagram_ready(const struct datagram *datagram) {
+    uint32_t ready = udp_has_data(&datagram->udp) ? NET_READY_IN : 0;
+    ready |= udp_has_space(&datagram->udp) ? NET_READY_OUT : 0;
+    return ready | (datagram->udp.error != ERR_NONE ? NET_READY_ERROR | NET_READY_IN : 0);
+}
+
+void datagram_info(const struct net *net, const struct socket *socket, struct net_socket_info *info) {
+    const struct udp_socket *udp = &socket->datagram->udp;
+    *info = (struct net_socket_info){.socket = socket_id(net, socket),
+                                     .type = NET_DATAGRAM,
+                                     .owner = socket->owner,
+                                     .local = udp->local,
+                                     .peer = udp->peer,
+                                     .send_queued = ring_length(&udp->send),
+                                     .receive_queued = ring_length(&udp->receive)};
+}
+
+/* The checks that do not need a frame: is there a way, is it allowed, does it fit? */
+static enum error check_destination(const struct net *net, const struct datagram *datagram, size_t length,
+                                    const struct net_endpoint *peer) {
+    if (peer->address.family != NET_IPV4 || peer->port == 0) {
+        return ERR_INVALID;
+    }
+    if (length + IPV4_HEADER + UDP_HEADER > net->config.mtu) {
+        return ERR_MESSAGE_SIZE;
+    }
+    struct path path = routes_find(&net->routes, net_ipv4_value(&peer->address), 0);
+    if (path.kind == PATH_BROADCAST && !datagram->udp.broadcast) {
+        return ERR_NO_RIGHT;
+    }
+    return path.kind == PATH_NONE ? ERR_NET_UNREACHABLE : ERR_NONE;
+}
+
+enum error net_send_to(struct net *net, net_socket_id id, const void *data, size_t length,
+                       const struct net_endpoint *peer, net_time now) {
+    (void)now;
+    struct socket *socket;
+    enum error error = socket_of_type(net, id, NET_DATAGRAM, &socket);
+    if (error != ERR_NONE) {
+        return error;
+    }
+    struct datagram *datagram = socket->datagram;
+    const struct net_endpoint *to = peer != NULL ? peer : &datagram->udp.peer;
+    if (to->port == 0 && peer == NULL) {
+        return ERR_DESTINATION_REQUIRED;
+    }
+    error = check_destination(net, datagram, length, to);
+    if (error == ERR_NONE && datagram->udp.local.port == 0) {
+        error = udp_bind(&net->udp, &datagram->udp, &(struct net_endpoint){0}, false, &net->random);
+    }
+    if (error == ERR_NONE) {
+        error = udp_send(&net->udp, &datagram->udp, data, length, peer);
+    }
+    net->settled = false;
+    socket_settle(socket);
+    return error;
+}
+
+enum error net_receive_from(struct net *net, net_socket_id id, void *data, size_t capacity, uint32_t *flags,
+                            size_t *done, struct net_endpoint *peer) {
+    struct socket *socket;
+    enum error error = socket_of_type(net, id, NET_DATAGRAM, &socket);
+    if (error != ERR_NONE) {
+        return error;
+    }
+    bool truncated = false;
+    bool take = (*flags & NET_PEEK) == 0;
+    error = udp_receive(&socket->datagram->udp, data, capacity, take, done, &truncated, peer);
+    *flags = truncated ? NET_TRUNCATED : 0;
+    socket_settle(socket);
+    return error;
+}

@@ -1,0 +1,97 @@
+/* engine.h: struct net, the one object that holds all of the engine's state. For net.c, owners.c, socket*.c, receive.c
+ * and transmit.c: the only files that know several protocols at once. */
+#pragma once
+
+#include <base/random.h>
+#include <net/arena.h>
+#include <net/dhcp/dhcp.h>
+#include <net/dns/dns.h>
+#include <net/icmp/icmp.h>
+#include <net/net.h>
+#include <net/path/neighbours.h>
+#include <net/path/routes.h>
+#include <net/tcp/tcp.h>
+#include <net/tcp/user.h>
+#include <net/udp/udp.h>
+
+/* A datagram socket and the way back to its name. */
+struct datagram {
+    struct udp_socket udp;
+    net_socket_id id;
+    net_owner owner;
+    bool reuse_address;
+    void *queues; /* on the owner's bill */
+};
+
+/* An entry of the socket table. Free: type 0, `next_free` counts. */
+struct socket {
+    uint8_t type; /* enum net_type */
+    net_owner owner;
+    uint16_t generation; /* never 0 */
+    uint32_t reported;   /* readiness bits that the owner knows of */
+    uint32_t next_free;
+    struct list by_owner; /* in its owner's list */
+    struct list changed;  /* in net->changed */
+    union {
+        struct tcb *tcb;
+        struct datagram *datagram;
+    };
+};
+
+struct owner {
+    bool used;
+    struct list sockets;
+};
+
+struct net {
+    struct net_config config;
+    bool up;
+    bool settled; /* net_transmit has found nothing to send since something last happened */
+    bool address_changed;
+    struct net_counters counters;
+    struct random random;
+    uint16_t ip_id;
+    net_time latest; /* the last `now` of net_receive or net_transmit */
+
+    struct arena arena;
+    struct socket *sockets;
+    uint32_t sockets_used, sockets_touched, socket_free; /* touched: from there on none was ever used */
+    struct list changed;                                 /* datagram sockets whose readiness may have changed */
+    struct owner *owners;
+    uint32_t owners_max;
+
+    struct routes routes;
+    struct neighbours neighbours;
+    uint32_t generation; /* of the neighbours, when those who waited for one were last woken */
+    struct icmp icmp;
+    struct udp udp;
+    struct dhcp dhcp;
+    struct dns dns;
+    struct tcp *tcp;
+    uint32_t turn; /* which protocol may send first */
+};
+
+/* ---- net.c ---- */
+
+/* Lets the deadlines that are over have their effect, and wakes who waited for a neighbour. */
+void net_pass_time(struct net *net, net_time now);
+
+/* ---- socket.c ---- */
+
+/* The socket of that name; null when it is stale. */
+struct socket *socket_find(const struct net *net, net_socket_id id);
+/* As socket_find, with the error to return. */
+enum error socket_of_type(const struct net *net, net_socket_id id, enum net_type type, struct socket **socket);
+net_socket_id socket_id(const struct net *net, const struct socket *socket);
+uint32_t socket_ready(const struct socket *socket);
+/* Readiness that went away may be reported again when it comes back. */
+void socket_settle(struct socket *socket);
+/* ERR_TOO_MANY. Type 0 still: the caller fills it in, or gives it back with socket_free. */
+enum error socket_allocate(struct net *net, net_owner owner, struct socket **socket);
+void socket_free(struct net *net, struct socket *socket);
+void socket_abort(struct net *net, struct socket *socket);
+
+/* ---- datagram.c ---- */
+
+/* The readiness of this socket may have changed. */
+void datagram_changed(struct net *net, struct udp_socket *udp);

@@ -1,0 +1,340 @@
+/* net.c: the engine's life: how its memory is laid out, how time passes, and what there is to see. Read engine.h
+ * first; then receive.c and transmit.c, where a packet's way is written down. */
+#include "engine.h"
+
+#define BUFFER_DEFAULT  65536
+#define BUFFER_LEAST    4096
+#define BUFFER_MOST     (UINT32_C(1) << 22)
+#define OWNERS_MAX      1024
+#define REMNANTS_MOST   16384
+#define REMNANTS_SHARE  8 /* of the memory */
+
+/* ---- Layout ---- */
+
+struct layout {
+    size_t sockets, owners, tcp, arena; /* offsets */
+    struct tcp_config tcp_config;
+    uint32_t owners_max;
+};
+
+static size_t aligned(size_t value) {
+    return (value + 63) & ~(size_t)63;
+}
+
+static uint32_t smaller(uint32_t a, uint32_t b) {
+    return a < b ? a : b;
+}
+
+static struct layout lay_out(const struct net_config *config, size_t size) {
+    uint32_t most = config->sockets_max;
+    uint32_t share = (uint32_t)(size / REMNANTS_SHARE / ARENA_BLOCK);
+    struct layout layout = {.owners_max = smaller(most + 1, OWNERS_MAX)};
+    layout.tcp_config = (struct tcp_config){.tcbs_max = 2 * most + 128,
+                                            .remnants_max = smaller(share + 16, REMNANTS_MOST),
+                                            .orphans_max = most + 16,
+                                            .send_buffer = config->send_buffer,
+                                            .receive_buffer = config->receive_buffer,
+                                            .mtu = config->mtu,
+                                            .segment_out = config->segment_out,
+                                            .seed = {config->seed[0] ^ 1, config->seed[1]}};
+    layout.sockets = aligned(sizeof(struct net));
+    layout.owners = aligned(layout.sockets + most * sizeof(struct socket));
+    layout.tcp = aligned(layout.owners + layout.owners_max * sizeof(struct owner));
+    layout.arena = aligned(layout.tcp + tcp_size(&layout.tcp_config));
+    return layout;
+}
+
+static bool good_buffer(uint32_t size) {
+    return size >= BUFFER_LEAST && size <= BUFFER_MOST && (size & (size - 1)) == 0;
+}
+
+static bool good_config(const struct net_config *config) {
+    return config->mtu >= 576 && config->mtu <= 9000 && config->prefix_length <= 32 && config->sockets_max >= 1 &&
+           config->sockets_max <= 65535 && good_buffer(config->send_buffer) && good_buffer(config->receive_buffer) &&
+           (!config->segment_out || config->checksum_out);
+}
+
+static void configure_statically(struct net *net, net_time now) {
+    const struct net_config *config = &net->config;
+    routes_clear(&net->routes);
+    uint32_t address = net_ipv4_value(&config->address);
+    if (config->address.family != NET_IPV4 ||
+        routes_add_address(&net->routes, address, config->prefix_length) != ERR_NONE) {
+        return;
+    }
+    if (config->gateway.family == NET_IPV4) {
+        (void)!routes_add(&net->routes, 0, 0, net_ipv4_value(&config->gateway)); /* the table is empty: it fits */
+    }
+    size_t count = 0;
+    while (count < DNS_SERVERS_MAX && config->dns[count].family != 0) {
+        count++;
+    }
+    dns_set_servers(&net->dns, config->dns, count, now);
+    neighbours_announce(&net->neighbours, address, now);
+    net->address_changed = true;
+}
+
+static void start_addresses(struct net *net, net_time now) {
+    if (net->config.dhcp) {
+        dhcp_start(&net->dhcp, now);
+    } else {
+        configure_statically(net, now);
+    }
+}
+
+static void init_protocols(struct net *net, net_time now) {
+    struct mac mac = mac_of(net->config.mac);
+    neighbours_init(&net->neighbours, mac, &net->counters);
+    icmp_init(&net->icmp, &net->counters, now);
+    udp_init(&net->udp, &net->counters);
+    dhcp_init(&net->dhcp, mac, net->config.host_name, &net->random, &net->counters);
+    dns_init(&net->dns, &net->random, &net->counters);
+}
+
+enum error net_init(struct net **out, const struct net_config *given, void *memory, size_t size, net_time now) {
+    struct net_config config = *given;
+    config.send_buffer = config.send_buffer == 0 ? BUFFER_DEFAULT : config.send_buffer;
+    config.receive_buffer = config.receive_buffer == 0 ? BUFFER_DEFAULT : config.receive_buffer;
+    if (!good_config(&config) || ((uintptr_t)memory & 15) != 0) {
+        return ERR_INVALID;
+    }
+    struct layout layout = lay_out(&config, size);
+    if (size < layout.arena) {
+        return ERR_NO_MEMORY;
+    }
+    memset(memory, 0, layout.tcp);
+    struct net *net = memory;
+    uint8_t *base = memory;
+    net->config = config;
+    net->up = true;
+    net->sockets = (struct socket *)(base + layout.sockets);
+    net->owners = (struct owner *)(base + layout.owners);
+    net->owners_max = layout.owners_max;
+    for (uint32_t i = 0; i < net->owners_max; i++) {
+        list_init(&net->owners[i].sockets);
+    }
+    net->owners[NET_OWNER_ENGINE].used = true;
+    list_init(&net->changed);
+    enum error error = arena_init(&net->arena, base + layout.arena, size - layout.arena, net->owners_max,
+                                  config.owner_budget);
+    if (error != ERR_NONE) {
+        return error;
+    }
+    layout.tcp_config.arena = &net->arena;
+    layout.tcp_config.counters = &net->counters;
+    net->tcp = tcp_init(&layout.tcp_config, base + layout.tcp);
+    random_seed(&net->random, config.seed[0], config.seed[1]);
+    net->ip_id = (uint16_t)random_u32(&net->random);
+    init_protocols(net, now);
+    start_addresses(net, now);
+    *out = net;
+    return ERR_NONE;
+}
+
+enum error net_link(struct net *net, const struct net_config *config, bool up, net_time now) {
+    if (config->mtu < 576 || config->mtu > 9000 || (config->segment_out && !config->checksum_out)) {
+        return ERR_INVALID;
+    }
+    memcpy(net->config.mac, config->mac, sizeof config->mac);
+    net->config.mtu = config->mtu;
+    net->config.checksum_out = config->checksum_out;
+    net->config.segment_out = config->segment_out;
+    bool came = up && !net->up;
+    net->up = up;
+    net->settled = false;
+    net->neighbours.mac = mac_of(config->mac);
+    net->dhcp.mac = net->neighbours.mac;
+    tcp_set_link(net->tcp, config->mtu, config->segment_out);
+    neighbours_clear(&net->neighbours);
+    if (came && net->config.dhcp) {
+        dhcp_start(&net->dhcp, now);
+    } else if (up && net->routes.address_count > 0) {
+        neighbours_announce(&net->neighbours, net->routes.address[0].address, now);
+    }
+    return ERR_NONE;
+}
+
+/* ---- Time ---- */
+
+/* The lease came, changed or went: addresses, routes and name servers follow it. */
+static void follow_lease(struct net *net, net_time now) {
+    const struct dhcp_lease *lease = &net->dhcp.lease;
+    routes_clear(&net->routes);
+    net->address_changed = true;
+    net->generation--; /* whoever waits for a neighbour may find another way */
+    if (!dhcp_is_bound(&net->dhcp) ||
+        routes_add_address(&net->routes, lease->address, lease->prefix_length) != ERR_NONE) {
+        return;
+    }
+    if (lease->router != 0) {
+        (void)!routes_add(&net->routes, 0, 0, lease->router); /* the table is empty: it fits */
+    }
+    struct net_address servers[DHCP_SERVERS_MAX];
+    size_t count = 0;
+    while (count < DHCP_SERVERS_MAX && lease->name_server[count] != 0) {
+        servers[count] = net_ipv4(lease->name_server[count]);
+        count++;
+    }
+    dns_set_servers(&net->dns, servers, count, now);
+    neighbours_announce(&net->neighbours, lease->address, now);
+}
+
+void net_pass_time(struct net *net, net_time now) {
+    if (neighbours_deadline(&net->neighbours) <= now) {
+        neighbours_expire(&net->neighbours, now);
+    }
+    uint32_t conflict;
+    if (neighbours_take_conflict(&net->neighbours, &conflict)) {
+        dhcp_conflict(&net->dhcp, conflict, now);
+    }
+    if (dhcp_deadline(&net->dhcp) <= now) {
+        dhcp_expire(&net->dhcp, now);
+    }
+    if (dhcp_take_change(&net->dhcp)) {
+        follow_lease(net, now);
+    }
+    if (dns_deadline(&net->dns) <= now) {
+        dns_expire(&net->dns, now);
+    }
+    if (net->generation != net->neighbours.generation) {
+        net->generation = net->neighbours.generation;
+        icmp_wake(&net->icmp);
+        udp_wake(&net->udp);
+        dns_wake(&net->dns);
+        tcp_unpark(net->tcp);
+    }
+}
+
+net_time net_deadline(const struct net *net) {
+    if (!net->up) {
+        return NET_NEVER;
+    }
+    if (!net->settled) {
+        return 0;
+    }
+    net_time first = net_time_min(tcp_deadline(net->tcp), neighbours_deadline(&net->neighbours));
+    return net_time_min(first, net_time_min(dhcp_deadline(&net->dhcp), dns_deadline(&net->dns)));
+}
+
+/* ---- Events ---- */
+
+static bool socket_event(struct socket *socket, net_socket_id id, struct net_event *event) {
+    uint32_t ready = socket_ready(socket);
+    bool gained = (ready & ~socket->reported) != 0;
+    socket->reported = ready;
+    *event = (struct net_event){.kind = NET_EVENT_SOCKET, .socket = id, .ready = ready, .owner = socket->owner};
+    return gained;
+}
+
+static bool next_socket_event(struct net *net, struct net_event *event) {
+    net_socket_id id;
+    while (tcp_take_changed(net->tcp, &id)) {
+        struct socket *socket = socket_find(net, id);
+        if (socket != NULL && socket_event(socket, id, event)) {
+            return true;
+        }
+    }
+    struct list *link;
+    while ((link = list_take(&net->changed)) != NULL) {
+        struct socket *socket = LIST_ENTRY(link, struct socket, changed);
+        if (socket_event(socket, socket_id(net, socket), event)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool net_next_event(struct net *net, struct net_event *event) {
+    if (next_socket_event(net, event)) {
+        return true;
+    }
+    *event = (struct net_event){0};
+    if (dns_take_finished(&net->dns, &event->query, &event->owner)) {
+        event->kind = NET_EVENT_NAME;
+        return true;
+    }
+    bool changed = net->address_changed;
+    net->address_changed = false;
+    event->kind = NET_EVENT_ADDRESS;
+    return changed;
+}
+
+/* ---- Owners ---- */
+
+enum error net_owner_open(struct net *net, net_owner *owner) {
+    for (uint32_t i = 1; i < net->owners_max; i++) {
+        if (!net->owners[i].used) {
+            net->owners[i].used = true;
+            *owner = (net_owner)i;
+            return ERR_NONE;
+        }
+    }
+    return ERR_TOO_MANY;
+}
+
+void net_owner_close(struct net *net, net_owner owner, net_time now) {
+    (void)now;
+    if (owner == NET_OWNER_ENGINE || owner >= net->owners_max || !net->owners[owner].used) {
+        return;
+    }
+    struct list *link;
+    while ((link = list_first(&net->owners[owner].sockets)) != NULL) {
+        socket_abort(net, LIST_ENTRY(link, struct socket, by_owner));
+    }
+    dns_cancel_owner(&net->dns, owner);
+    net->owners[owner].used = false;
+    net->settled = false;
+}
+
+/* ---- Names ---- */
+
+enum error net_resolve(struct net *net, net_owner owner, const char *name, enum net_family family, uint32_t *query,
+                       net_time now) {
+    net->settled = false;
+    return dns_start(&net->dns, owner, name, family, query, now);
+}
+
+enum error net_resolve_result(struct net *net, uint32_t query, struct net_address *addresses, size_t *count) {
+    return dns_result(&net->dns, query, addresses, count);
+}
+
+void net_resolve_cancel(struct net *net, uint32_t query) {
+    dns_cancel(&net->dns, query);
+}
+
+/* ---- What there is to see ---- */
+
+void net_interface(const struct net *net, struct net_interface *interface) {
+    *interface = (struct net_interface){.mtu = net->config.mtu, .up = net->up};
+    memcpy(interface->mac, net->config.mac, sizeof interface->mac);
+    if (net->routes.address_count > 0) {
+        interface->bound = true;
+        interface->address = net_ipv4(net->routes.address[0].address);
+        interface->prefix_length = net->routes.address[0].prefix_length;
+    }
+    for (uint32_t i = 0; i < net->routes.route_count; i++) {
+        if (net->routes.route[i].prefix_length == 0) {
+            interface->gateway = net_ipv4(net->routes.route[i].gateway);
+        }
+    }
+    for (uint32_t i = 0; i < net->dns.server_count && i < 3; i++) {
+        interface->dns[i] = net->dns.server[i];
+    }
+    interface->lease_seconds = net->config.dhcp && dhcp_is_bound(&net->dhcp) ? net->dhcp.lease.seconds : 0;
+}
+
+void net_usage(const struct net *net, struct net_usage *usage) {
+    struct tcp_usage tcp;
+    tcp_usage(net->tcp, &tcp);
+    *usage = (struct net_usage){.arena_size = net->arena.blocks * ARENA_BLOCK,
+                                .arena_used = net->arena.used,
+                                .arena_peak = net->arena.peak,
+                                .sockets = net->sockets_used,
+                                .connections = tcp.tcbs + tcp.remnants,
+                                .queries = dns_query_count(&net->dns),
+                                .neighbours = neighbours_count(&net->neighbours, net->latest)};
+}
+
+const struct net_counters *net_counters(const struct net *net) {
+    return &net->counters;
+}

@@ -1,0 +1,116 @@
+/* options.c: socket options: a range for each, and where it is kept. */
+#include "socket.h"
+
+#define BUFFER_LEAST 4096
+#define BUFFER_MOST  (1 << 22)
+
+/* What a value must lie between. */
+static bool in_range(enum net_option option, int64_t value) {
+    switch (option) {
+    case NET_OPTION_NODELAY:
+    case NET_OPTION_KEEPALIVE:
+    case NET_OPTION_REUSEADDR:
+    case NET_OPTION_BROADCAST: return value == 0 || value == 1;
+    case NET_OPTION_KEEPIDLE:
+    case NET_OPTION_KEEPINTVL: return value >= 1 && value <= 32767;
+    case NET_OPTION_KEEPCNT: return value >= 1 && value <= 127;
+    case NET_OPTION_LINGER: return value >= -1 && value <= 65535;
+    case NET_OPTION_TTL: return value >= 1 && value <= 255;
+    case NET_OPTION_SNDBUF:
+    case NET_OPTION_RCVBUF: return value >= 0;
+    }
+    return true;
+}
+
+/* A power of two within the bounds, as other systems round too. */
+static uint32_t buffer_size(int64_t value) {
+    uint32_t size = BUFFER_LEAST;
+    while (size < value && size < BUFFER_MOST) {
+        size *= 2;
+    }
+    return size;
+}
+
+static enum error set_stream(struct tcp_settings *settings, enum net_option option, int64_t value) {
+    switch (option) {
+    case NET_OPTION_NODELAY: settings->nodelay = value != 0; return ERR_NONE;
+    case NET_OPTION_KEEPALIVE: settings->keepalive = value != 0; return ERR_NONE;
+    case NET_OPTION_KEEPIDLE: settings->keep_idle = (uint16_t)value; return ERR_NONE;
+    case NET_OPTION_KEEPINTVL: settings->keep_interval = (uint16_t)value; return ERR_NONE;
+    case NET_OPTION_KEEPCNT: settings->keep_count = (uint8_t)value; return ERR_NONE;
+    case NET_OPTION_REUSEADDR: settings->reuse_address = value != 0; return ERR_NONE;
+    case NET_OPTION_LINGER: settings->linger = (int32_t)value; return ERR_NONE;
+    case NET_OPTION_TTL: settings->ttl = (uint8_t)value; return ERR_NONE;
+    case NET_OPTION_SNDBUF: settings->send_buffer = buffer_size(value); return ERR_NONE;
+    case NET_OPTION_RCVBUF: settings->receive_buffer = buffer_size(value); return ERR_NONE;
+    default: return ERR_NOT_SUPPORTED;
+    }
+}
+
+static enum error get_stream(const struct tcp_settings *settings, enum net_option option, int64_t *value) {
+    switch (option) {
+    case NET_OPTION_NODELAY: *value = settings->nodelay; return ERR_NONE;
+    case NET_OPTION_KEEPALIVE: *value = settings->keepalive; return ERR_NONE;
+    case NET_OPTION_KEEPIDLE: *value = settings->keep_idle; return ERR_NONE;
+    case NET_OPTION_KEEPINTVL: *value = settings->keep_interval; return ERR_NONE;
+    case NET_OPTION_KEEPCNT: *value = settings->keep_count; return ERR_NONE;
+    case NET_OPTION_REUSEADDR: *value = settings->reuse_address; return ERR_NONE;
+    case NET_OPTION_LINGER: *value = settings->linger; return ERR_NONE;
+    case NET_OPTION_TTL: *value = settings->ttl; return ERR_NONE;
+    case NET_OPTION_SNDBUF: *value = settings->send_buffer; return ERR_NONE;
+    case NET_OPTION_RCVBUF: *value = settings->receive_buffer; return ERR_NONE;
+    default: return ERR_NOT_SUPPORTED;
+    }
+}
+
+static enum error set_datagram(struct datagram *datagram, enum net_option option, int64_t value) {
+    switch (option) {
+    case NET_OPTION_REUSEADDR: datagram->reuse_address = value != 0; return ERR_NONE;
+    case NET_OPTION_TTL: datagram->udp.ttl = (uint8_t)value; return ERR_NONE;
+    case NET_OPTION_BROADCAST: datagram->udp.broadcast = value != 0; return ERR_NONE;
+    case NET_OPTION_SNDBUF:
+    case NET_OPTION_RCVBUF: return ERR_NONE; /* a hint; the queues are as long as they are */
+    default: return ERR_NOT_SUPPORTED;
+    }
+}
+
+static enum error get_datagram(const struct datagram *datagram, enum net_option option, int64_t *value) {
+    switch (option) {
+    case NET_OPTION_REUSEADDR: *value = datagram->reuse_address; return ERR_NONE;
+    case NET_OPTION_TTL: *value = datagram->udp.ttl; return ERR_NONE;
+    case NET_OPTION_BROADCAST: *value = datagram->udp.broadcast; return ERR_NONE;
+    case NET_OPTION_SNDBUF: *value = datagram->udp.send.capacity; return ERR_NONE;
+    case NET_OPTION_RCVBUF: *value = datagram->udp.receive.capacity; return ERR_NONE;
+    default: return ERR_NOT_SUPPORTED;
+    }
+}
+
+enum error net_set_option(struct net *net, net_socket_id id, enum net_option option, int64_t value) {
+    struct socket *socket = socket_find(net, id);
+    if (socket == NULL) {
+        return ERR_BAD_HANDLE;
+    }
+    if (!in_range(option, value)) {
+        return ERR_INVALID;
+    }
+    if (socket->type == NET_DATAGRAM) {
+        return set_datagram(socket->datagram, option, value);
+    }
+    struct tcp_settings settings;
+    tcp_get_settings(socket->tcb, &settings);
+    enum error error = set_stream(&settings, option, value);
+    return error == ERR_NONE ? tcp_set_settings(net->tcp, socket->tcb, &settings, net->latest) : error;
+}
+
+enum error net_get_option(const struct net *net, net_socket_id id, enum net_option option, int64_t *value) {
+    struct socket *socket = socket_find(net, id);
+    if (socket == NULL) {
+        return ERR_BAD_HANDLE;
+    }
+    if (socket->type == NET_DATAGRAM) {
+        return get_datagram(socket->datagram, option, value);
+    }
+    struct tcp_settings settings;
+    tcp_get_settings(socket->tcb, &settings);
+    return get_stream(&settings, option, value);
+}

@@ -1,0 +1,236 @@
+/* receive.c: a frame's whole way in, read from top to bottom: Ethernet, then ARP or IPv4, then ICMP, UDP or TCP.
+ *
+ * Nothing is sent from here and nothing of the frame is kept: the protocols copy what they store and mark what is due.
+ * What is wrong with a frame is counted where it is seen. A packet filter's hooks have their places here: prerouting
+ * and input; output and postrouting are in transmit.c, forward will stand where packets for others are dropped. */
+#include "engine.h"
+#include <net/wire/udp.h>
+
+/* What is known about the packet so far. */
+struct packet {
+    const struct net_frame *frame;
+    struct ethernet_header ethernet;
+    struct ipv4_header ipv4;
+    struct span bytes;   /* from the IPv4 header on, without padding */
+    struct span payload; /* behind the IPv4 header */
+    bool to_us;          /* to one of our own addresses, no group or broadcast */
+    net_time now;
+};
+
+static void receive_arp(struct net *net, struct span payload, net_time now);
+static void receive_ipv4(struct net *net, struct packet *packet, struct span bytes);
+static void receive_icmp(struct net *net, struct packet *packet);
+static void receive_udp(struct net *net, struct packet *packet);
+static void receive_tcp(struct net *net, struct packet *packet);
+
+/* ---- Ethernet ---- */
+
+void net_receive(struct net *net, const struct net_frame *frame, net_time now) {
+    struct packet packet = {.frame = frame, .now = now};
+    struct span payload;
+    net->settled = false;
+    net->latest = now;
+    net->counters.frames_in++;
+    if (!net->up) {
+        return;
+    }
+    if (ethernet_parse(span_of(frame->data, frame->length), &packet.ethernet, &payload) != ERR_NONE) {
+        net->counters.ethernet_short++;
+        return;
+    }
+    struct mac destination = packet.ethernet.destination;
+    if (!mac_is_group(destination) && !mac_equal(destination, net->neighbours.mac)) {
+        net->counters.ethernet_not_ours++;
+        return;
+    }
+    switch (packet.ethernet.type) {
+    case ETHER_ARP: receive_arp(net, payload, now); break;
+    case ETHER_IPV4: receive_ipv4(net, &packet, payload); break;
+    default: net->counters.ethernet_unknown_type++; break;
+    }
+}
+
+/* ---- ARP ---- */
+
+static void receive_arp(struct net *net, struct span payload, net_time now) {
+    struct arp_packet packet;
+    if (arp_parse(payload, &packet) != ERR_NONE) {
+        net->counters.arp_malformed++;
+        return;
+    }
+    neighbours_input(&net->neighbours, &net->routes, &packet, now);
+}
+
+/* ---- IPv4 ---- */
+
+/* RFC 1122 3.2.1.3: addresses that no packet may come from. What comes from one of our own is a forgery, unless it has
+ * never left us. */
+static bool good_source(const struct net *net, const struct packet *packet) {
+    uint32_t source = packet->ipv4.source;
+    bool looped = mac_equal(packet->ethernet.source, net->neighbours.mac);
+    bool own = ipv4_is_loopback(source) || routes_is_own(&net->routes, source);
+    return ipv4_is_source(source) && !routes_is_broadcast(&net->routes, source) && own == looped;
+}
+
+/* While there is no address yet, the answer of a DHCP server comes to the one that it is about to give. */
+static bool is_lease_offer(const struct net *net, const struct packet *packet) {
+    return net->routes.address_count == 0 && net->config.dhcp && packet->ipv4.protocol == IP_UDP &&
+           !mac_is_group(packet->ethernet.destination);
+}
+
+static bool is_for_us(const struct net *net, struct packet *packet) {
+    uint32_t destination = packet->ipv4.destination;
+    bool looped = mac_equal(packet->ethernet.source, net->neighbours.mac);
+    bool own = routes_is_own(&net->routes, destination) || (ipv4_is_loopback(destination) && looped);
+    packet->to_us = own && !mac_is_group(packet->ethernet.destination);
+    return packet->to_us || routes_is_broadcast(&net->routes, destination) || ipv4_is_multicast(destination) ||
+           is_lease_offer(net, packet);
+}
+
+static void deliver(struct net *net, struct packet *packet) {
+    switch (packet->ipv4.protocol) {
+    case IP_ICMP: receive_icmp(net, packet); break;
+    case IP_UDP: receive_udp(net, packet); break;
+    case IP_TCP: receive_tcp(net, packet); break;
+    default:
+        net->counters.ipv4_unknown_protocol++;
+        if (packet->to_us) {
+            icmp_error(&net->icmp, ICMP_UNREACHABLE, ICMP_PROTOCOL_UNREACHABLE, packet->bytes, packet->now);
+        }
+    }
+}
+
+static void receive_ipv4(struct net *net, struct packet *packet, struct span bytes) {
+    if (ipv4_parse(bytes, &packet->ipv4, &packet->payload) != ERR_NONE) {
+        net->counters.ipv4_malformed++;
+        return;
+    }
+    if (!ipv4_checksum_good(bytes)) {
+        net->counters.ipv4_checksum++;
+        return;
+    }
+    packet->bytes = span_of(bytes.data, (size_t)(packet->payload.data - bytes.data) + packet->payload.length);
+    if (!good_source(net, packet)) {
+        net->counters.ipv4_bad_source++;
+        return;
+    }
+    /* prerouting */
+    if (!is_for_us(net, packet)) {
+        net->counters.ipv4_not_ours++; /* forward */
+        return;
+    }
+    if (ipv4_is_fragment(&packet->ipv4)) {
+        net->counters.ipv4_fragment++;
+        return;
+    }
+    /* input */
+    deliver(net, packet);
+}
+
+/* ---- ICMP ---- */
+
+static void take_report(struct net *net, const struct icmp_report *report, net_time now) {
+    const struct icmp_quote *quote = &report->quote;
+    if (!routes_is_own(&net->routes, quote->source)) {
+        return;
+    }
+    if (quote->protocol == IP_TCP) {
+        struct tcp_key key = {quote->source, quote->destination, quote->source_port, quote->destination_port};
+        tcp_unreachable(net->tcp, &key, quote->sequence, report->error, now);
+    } else if (quote->protocol == IP_UDP) {
+        struct net_endpoint local = {net_ipv4(quote->source), quote->source_port};
+        struct net_endpoint peer = {net_ipv4(quote->destination), quote->destination_port};
+        struct udp_socket *socket = udp_report(&net->udp, &local, &peer, report->error);
+        if (socket != NULL) {
+            datagram_changed(net, socket);
+        }
+    }
+}
+
+static void receive_icmp(struct net *net, struct packet *packet) {
+    struct icmp_message message;
+    struct icmp_report report;
+    if (icmp_parse(packet->payload, &message) != ERR_NONE) {
+        net->counters.icmp_malformed++;
+        return;
+    }
+    if (!icmp_checksum_good(packet->payload)) {
+        net->counters.icmp_checksum++;
+        return;
+    }
+    if (icmp_input(&net->icmp, &packet->ipv4, &message, packet->to_us, &report)) {
+        take_report(net, &report, packet->now);
+    }
+}
+
+/* ---- UDP ---- */
+
+static void receive_dhcp(struct net *net, struct span payload, net_time now) {
+    struct dhcp_message message;
+    if (dhcp_parse(payload, &message) != ERR_NONE) {
+        net->counters.dhcp_malformed++;
+        return;
+    }
+    dhcp_input(&net->dhcp, &message, now);
+}
+
+static void receive_datagram(struct net *net, const struct packet *packet, const struct udp_arrival *arrival) {
+    struct udp_socket *socket = udp_input(&net->udp, arrival);
+    if (socket != NULL) {
+        datagram_changed(net, socket);
+        return;
+    }
+    net->counters.udp_no_socket++;
+    if (packet->to_us) {
+        icmp_error(&net->icmp, ICMP_UNREACHABLE, ICMP_PORT_UNREACHABLE, packet->bytes, packet->now);
+    }
+}
+
+static void receive_udp(struct net *net, struct packet *packet) {
+    struct udp_header header;
+    struct udp_arrival arrival;
+    if (udp_parse(packet->payload, &header, &arrival.payload) != ERR_NONE) {
+        net->counters.udp_malformed++;
+        return;
+    }
+    if (!packet->frame->checksum_good &&
+        !udp_checksum_good(packet->payload, packet->ipv4.source, packet->ipv4.destination)) {
+        net->counters.udp_checksum++;
+        return;
+    }
+    net->counters.udp_in++;
+    arrival.source = (struct net_endpoint){net_ipv4(packet->ipv4.source), header.source_port};
+    arrival.destination = (struct net_endpoint){net_ipv4(packet->ipv4.destination), header.destination_port};
+    bool from_dhcp_server = header.destination_port == DHCP_CLIENT_PORT && header.source_port == DHCP_SERVER_PORT;
+    if (net->config.dhcp && from_dhcp_server) {
+        receive_dhcp(net, arrival.payload, packet->now);
+    } else if (packet->to_us && dns_wants(&net->dns, header.destination_port)) {
+        dns_input(&net->dns, &arrival.source, header.destination_port, arrival.payload, packet->now);
+    } else {
+        receive_datagram(net, packet, &arrival);
+    }
+}
+
+/* ---- TCP ---- */
+
+static void receive_tcp(struct net *net, struct packet *packet) {
+    struct tcp_segment segment;
+    if (!packet->to_us) { /* RFC 9293 MUST-57: never to a group */
+        net->counters.tcp_malformed++;
+        return;
+    }
+    if (tcp_parse(packet->payload, &segment.header, &segment.payload) != ERR_NONE) {
+        net->counters.tcp_malformed++;
+        return;
+    }
+    if (!packet->frame->checksum_good &&
+        !tcp_checksum_good(packet->payload, packet->ipv4.source, packet->ipv4.destination)) {
+        net->counters.tcp_checksum++;
+        return;
+    }
+    net->counters.tcp_in++;
+    segment.gso_size = packet->frame->gso_size;
+    segment.key = (struct tcp_key){packet->ipv4.destination, packet->ipv4.source, segment.header.destination_port,
+                                   segment.header.source_port};
+    tcp_input(net->tcp, &segment, packet->now);
+}

@@ -1,0 +1,60 @@
+/* congestion.c: slow start, congestion avoidance and what losses do to them (RFC 5681, 3465, 6928). */
+#include <net/tcp/congestion.h>
+
+#define WINDOW_MAX (UINT32_C(1) << 30)
+
+static uint32_t initial_window(uint16_t mss) {
+    uint32_t floor = 2 * (uint32_t)mss > 14600 ? 2 * (uint32_t)mss : 14600;
+    return 10 * (uint32_t)mss < floor ? 10 * (uint32_t)mss : floor;
+}
+
+/* One segment more for each window that was acknowledged. */
+static void new_reno_avoid(struct congestion *congestion, uint32_t acked, net_time now) {
+    (void)now;
+    congestion->counted += acked;
+    if (congestion->counted >= congestion->cwnd) {
+        congestion->counted -= congestion->cwnd;
+        congestion->cwnd += congestion->mss;
+    }
+}
+
+static uint32_t new_reno_threshold(const struct congestion *congestion, uint32_t flight) {
+    uint32_t least = 2 * (uint32_t)congestion->mss;
+    return flight / 2 > least ? flight / 2 : least;
+}
+
+const struct congestion_kind CONGESTION_NEW_RENO = {"newreno", new_reno_avoid, new_reno_threshold};
+
+void congestion_init(struct congestion *congestion, const struct congestion_kind *kind, uint16_t mss) {
+    *congestion = (struct congestion){.kind = kind, .cwnd = initial_window(mss), .ssthresh = WINDOW_MAX, .mss = mss};
+}
+
+void congestion_acked(struct congestion *congestion, uint32_t acked, net_time now) {
+    if (congestion->cwnd < congestion->ssthresh) {
+        uint32_t limit = 2 * (uint32_t)congestion->mss;
+        congestion->cwnd += acked < limit ? acked : limit;
+    } else {
+        congestion->kind->avoid(congestion, acked, now);
+    }
+    congestion->cwnd = congestion->cwnd > WINDOW_MAX ? WINDOW_MAX : congestion->cwnd;
+}
+
+void congestion_lost(struct congestion *congestion, uint32_t flight) {
+    congestion->ssthresh = congestion->kind->threshold(congestion, flight);
+    congestion->counted = 0;
+}
+
+void congestion_timed_out(struct congestion *congestion, uint32_t flight, bool again) {
+    if (!again) {
+        congestion->ssthresh = congestion->kind->threshold(congestion, flight);
+    }
+    congestion->cwnd = congestion->mss;
+    congestion->counted = 0;
+}
+
+void congestion_restart(struct congestion *congestion, uint32_t rto, net_time now) {
+    uint32_t restart = initial_window(congestion->mss);
+    if (now - congestion->last_sent > rto && congestion->cwnd > restart) {
+        congestion->cwnd = restart;
+    }
+}

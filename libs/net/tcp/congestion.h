@@ -1,0 +1,40 @@
+/* congestion.h: how much may be on its way (RFC 5681), behind an interface that another algorithm can take.
+ *
+ * The four questions are asked by input.c, recovery.c and timers.c; what depends on the algorithm is in the table
+ * `struct congestion_kind`, what all of them share (slow start, what a timeout does) is in congestion.c. */
+#pragma once
+
+#include <net/types.h>
+#include <stdbool.h>
+
+struct congestion;
+
+struct congestion_kind {
+    const char *name;
+    /* `acked` new bytes beyond slow start: let cwnd grow. */
+    void (*avoid)(struct congestion *congestion, uint32_t acked, net_time now);
+    /* Something was lost with `flight` bytes on their way: the new ssthresh. */
+    uint32_t (*threshold)(const struct congestion *congestion, uint32_t flight);
+};
+
+extern const struct congestion_kind CONGESTION_NEW_RENO;
+
+struct congestion {
+    const struct congestion_kind *kind;
+    uint32_t cwnd, ssthresh; /* bytes */
+    uint32_t counted;        /* bytes acknowledged towards the next step of cwnd (RFC 3465) */
+    uint16_t mss;
+    net_time last_sent;
+};
+
+/* The initial window of RFC 6928: ten segments. */
+void congestion_init(struct congestion *congestion, const struct congestion_kind *kind, uint16_t mss);
+/* `acked` new bytes were acknowledged outside of loss recovery while cwnd was what held us back. */
+void congestion_acked(struct congestion *congestion, uint32_t acked, net_time now);
+/* Loss, told by duplicate ACKs: sets ssthresh (RFC 5681 equation 4); what cwnd is meanwhile, recovery.c says. */
+void congestion_lost(struct congestion *congestion, uint32_t flight);
+/* Loss, told by a timeout. `again`: the same segment has timed out before, ssthresh stays (RFC 5681 3.1). */
+void congestion_timed_out(struct congestion *congestion, uint32_t flight, bool again);
+/* About to send with nothing on its way: after an idle time of more than `rto` the network is asked anew
+ * (RFC 5681 4.1). */
+void congestion_restart(struct congestion *congestion, uint32_t rto, net_time now);

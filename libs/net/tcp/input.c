@@ -1,0 +1,439 @@
+/* input.c: a segment arrives (RFC 9293 3.10.7), in the RFC's own steps and order. Nothing is sent from here: what is due
+ * is marked. Lay 3.10.7.4 beside the table `steps`; left-out clauses are named where they would stand. */
+#include <net/tcp/tcb.h>
+
+enum verdict {
+    GO_ON,
+    DROP,         /* silently; a counter has it */
+    ACK_AND_DROP, /* an ACK tells the peer where we are */
+    OVER          /* the TCB is gone: do not touch it */
+};
+
+struct arrival {
+    struct tcp *tcp;
+    struct tcb *tcb;
+    const struct tcp_segment *segment;
+    const struct tcp_header *header;
+    struct sequence seq; /* what is left after trimming */
+    struct span text;
+    bool fin;
+    net_time now;
+};
+
+/* SEG.LEN: text, SYN and FIN. */
+static uint32_t segment_length(const struct tcp_segment *segment) {
+    uint8_t flags = segment->header.flags;
+    return (uint32_t)segment->payload.length + ((flags & TCP_SYN) != 0) + ((flags & TCP_FIN) != 0);
+}
+
+/* ---- 3.10.7.3: SYN-SENT ---- */
+
+/* Our SYN is acknowledged: the connection stands. */
+static void establish_active(struct tcp *tcp, struct tcb *tcb, const struct tcp_segment *segment, net_time now) {
+    const struct tcp_header *header = &segment->header;
+    rtt_acked(&tcb->rtt, header->ack, now);
+    tcb->snd.una = header->ack;
+    tcb->snd.wnd = header->window;
+    tcb->snd.wnd_max = header->window;
+    tcb->snd.wl1 = header->seq;
+    tcb->snd.wl2 = header->ack;
+    tcb->retries = 0;
+    tcb->syn_due = false;
+    if (tcb->retransmits != 0) { /* RFC 6298 5.7 */
+        tcb->rtt.rto = (uint32_t)(3 * NET_SECOND);
+    }
+    tcp_set_state(tcp, tcb, TCP_ESTABLISHED);
+    tcp_ack_now(tcp, tcb);
+}
+
+/* Both have sent SYN at once: ours goes out again, now with the ACK of theirs. */
+static void open_simultaneously(struct tcp *tcp, struct tcb *tcb, const struct tcp_segment *segment) {
+    tcb->snd.nxt = tcb->iss;
+    tcb->snd.wnd = segment->header.window;
+    tcb->snd.wnd_max = tcb->snd.wnd;
+    tcb->syn_due = true;
+    tcp_set_state(tcp, tcb, TCP_SYN_RECEIVED);
+    tcp_mark_due(tcp, tcb);
+}
+
+/* Security and compartment (third step) are left out, here and below: nobody uses them. */
+static void syn_sent_input(struct tcp *tcp, struct tcb *tcb, const struct tcp_segment *segment, net_time now) {
+    const struct tcp_header *header = &segment->header;
+    bool has_ack = (header->flags & TCP_ACK) != 0;
+    bool good_ack = has_ack && seq_after(header->ack, tcb->iss) && seq_before_or_at(header->ack, tcb->snd.max);
+    if (has_ack && !good_ack) {
+        tcp->counters->tcp_bad_ack++;
+        if ((header->flags & TCP_RST) == 0) {
+            tcp_reply_reset(tcp, segment);
+        }
+        return;
+    }
+    if ((header->flags & TCP_RST) != 0) {
+        if (good_ack) {
+            tcp->counters->tcp_resets_in++;
+            tcp_end(tcp, tcb, ERR_REFUSED);
+        }
+        return;
+    }
+    if ((header->flags & TCP_SYN) == 0) {
+        return;
+    }
+    tcb->heard = now;
+    tcp_start_receiving(tcp, tcb, segment);
+    if (good_ack) {
+        establish_active(tcp, tcb, segment, now);
+    } else {
+        open_simultaneously(tcp, tcb, segment);
+    }
+    tcp_timer_restart(tcp, tcb, now);
+    tcp_check_output(tcp, tcb, now);
+}
+
+/* ---- 3.10.7.4, first: check the sequence number ---- */
+
+/* In SYN-RECEIVED the peer's SYN may come again: alone, because our SYN-ACK was lost; with an ACK, when both have
+ * opened at once, and then all that is new in it stands behind the SYN. */
+static enum verdict check_repeated_syn(struct arrival *in) {
+    if ((in->header->flags & TCP_ACK) != 0) {
+        in->seq = seq_add(in->seq, 1);
+        return GO_ON;
+    }
+    in->tcb->syn_due = true;
+    tcp_mark_due(in->tcp, in->tcb);
+    return DROP;
+}
+
+/* The four cases of 3.4's table. With the window shut, what is at rcv.nxt is acceptable as far as its ACK goes. */
+static bool acceptable(const struct arrival *in, uint32_t length, uint32_t window) {
+    struct sequence nxt = in->tcb->rcv.nxt;
+    if (window == 0) {
+        return seq_equal(in->seq, nxt);
+    }
+    if (length == 0) {
+        return seq_within(in->seq, nxt, window);
+    }
+    return seq_within(in->seq, nxt, window) || seq_within(seq_add(in->seq, length - 1), nxt, window);
+}
+
+/* An answer to what is out of the window could meet another such answer for ever; empty segments get at most two a
+ * second. */
+static enum verdict refuse(struct arrival *in, uint32_t length) {
+    struct tcb *tcb = in->tcb;
+    if (length != 0 && seq_before(in->seq, tcb->rcv.nxt)) {
+        in->tcp->counters->tcp_duplicate++;
+    } else {
+        in->tcp->counters->tcp_out_of_window++;
+    }
+    if ((in->header->flags & TCP_RST) != 0) {
+        return DROP;
+    }
+    if (length == 0 && tcb->excused != 0 && in->now - tcb->excused < NET_SECOND / 2) {
+        return DROP;
+    }
+    tcb->excused = in->now;
+    return ACK_AND_DROP;
+}
+
+/* Cuts off what lies before and behind the window. */
+static void trim(struct arrival *in, uint32_t window) {
+    struct sequence nxt = in->tcb->rcv.nxt;
+    if (seq_before(in->seq, nxt)) {
+        uint32_t old = nxt.value - in->seq.value;
+        in->text = span_slice(in->text, old, in->text.length);
+        in->seq = nxt;
+    }
+    uint32_t room = seq_add(nxt, window).value - in->seq.value;
+    if (in->text.length > room) {
+        in->text.length = room;
+        in->fin = false;
+    }
+}
+
+static enum verdict check_sequence(struct arrival *in) {
+    struct tcb *tcb = in->tcb;
+    uint32_t length = segment_length(in->segment);
+    bool syn = (in->header->flags & TCP_SYN) != 0;
+    if (syn && tcb->state == TCP_SYN_RECEIVED && seq_equal(in->seq, tcb->irs) &&
+        (in->header->flags & TCP_RST) == 0) {
+        return check_repeated_syn(in);
+    }
+    uint32_t window = tcb->rcv.adv.value - tcb->rcv.nxt.value;
+    if (!acceptable(in, length, window)) {
+        return refuse(in, length);
+    }
+    if (!syn) {
+        trim(in, window);
+    }
+    if (window == 0 && length != 0) { /* a probe: its text was cut off, but it must be answered */
+        tcp_ack_now(in->tcp, tcb);
+    }
+    return GO_ON;
+}
+
+/* ---- Second: check the RST bit (with RFC 5961 section 3) ---- */
+
+static enum verdict challenge(struct arrival *in) {
+    if (tcp_may_challenge(in->tcp, in->now)) {
+        tcp_ack_now(in->tcp, in->tcb);
+    }
+    return DROP;
+}
+
+static enum verdict check_reset(struct arrival *in) {
+    if ((in->header->flags & TCP_RST) == 0) {
+        return GO_ON;
+    }
+    if (!seq_equal(in->header->seq, in->tcb->rcv.nxt)) {
+        in->tcp->counters->tcp_bad_reset++;
+        return challenge(in);
+    }
+    in->tcp->counters->tcp_resets_in++;
+    switch (in->tcb->state) {
+    case TCP_SYN_RECEIVED: /* a passive open just forgets it, its listener has never left LISTEN */
+        tcp_end(in->tcp, in->tcb, ERR_REFUSED);
+        return OVER;
+    case TCP_CLOSING:
+    case TCP_LAST_ACK: tcp_end(in->tcp, in->tcb, ERR_NONE); return OVER;
+    default: tcp_end(in->tcp, in->tcb, ERR_RESET); return OVER;
+    }
+}
+
+/* ---- Fourth: check the SYN bit (with RFC 5961 section 4) ---- */
+
+static enum verdict check_syn(struct arrival *in) {
+    if ((in->header->flags & TCP_SYN) == 0 || !seq_equal(in->seq, in->header->seq)) {
+        return GO_ON;
+    }
+    if (in->tcb->state == TCP_SYN_RECEIVED && in->tcb->listener != NULL) {
+        tcp_end(in->tcp, in->tcb, ERR_RESET);
+        return OVER;
+    }
+    return challenge(in);
+}
+
+/* ---- Fifth: check the ACK field ---- */
+
+static void take_window(struct arrival *in) {
+    struct tcb *tcb = in->tcb;
+    bool newer = seq_before(tcb->snd.wl1, in->seq) ||
+                 (seq_equal(tcb->snd.wl1, in->seq) && seq_before_or_at(tcb->snd.wl2, in->header->ack));
+    if (!newer) {
+        return;
+    }
+    tcb->snd.wnd = (uint32_t)in->header->window << tcb->snd.shift;
+    tcb->snd.wnd_max = tcp_max(tcb->snd.wnd_max, tcb->snd.wnd);
+    tcb->snd.wl1 = in->seq;
+    tcb->snd.wl2 = in->header->ack;
+}
+
+static enum verdict establish_passive(struct arrival *in) {
+    struct tcb *tcb = in->tcb;
+    struct sequence ack = in->header->ack;
+    if (seq_before_or_at(ack, tcb->snd.una) || seq_after(ack, tcb->snd.max)) {
+        in->tcp->counters->tcp_bad_ack++;
+        tcp_reply_reset(in->tcp, in->segment);
+        return DROP;
+    }
+    if (!tcp_listen_finish(in->tcp, tcb)) {
+        return DROP;
+    }
+    tcb->syn_due = false;
+    rtt_acked(&tcb->rtt, ack, in->now);
+    tcb->snd.una = seq_add(tcb->iss, 1);
+    tcb->snd.nxt = seq_max(tcb->snd.nxt, tcb->snd.una);
+    tcb->snd.wl1 = in->seq;
+    tcb->snd.wl2 = tcb->snd.una;
+    tcb->retries = 0;
+    tcp_set_state(in->tcp, tcb, tcb->fin_queued ? TCP_FIN_WAIT_1 : TCP_ESTABLISHED);
+    tcp_timer_restart(in->tcp, tcb, in->now);
+    return GO_ON;
+}
+
+/* RFC 5681 section 2: five marks make a duplicate. */
+static bool is_duplicate(const struct arrival *in) {
+    const struct tcb *tcb = in->tcb;
+    uint32_t window = (uint32_t)in->header->window << tcb->snd.shift;
+    return seq_equal(in->header->ack, tcb->snd.una) && tcp_flight(tcb) != 0 &&
+           segment_length(in->segment) == 0 && window == tcb->snd.wnd;
+}
+
+/* Drops what is acknowledged from the stream. Our SYN and FIN have a sequence number, but no byte there. */
+static void take_acknowledged(struct arrival *in) {
+    struct tcb *tcb = in->tcb;
+    struct sequence ack = in->header->ack;
+    bool slow_start = tcb->congestion.cwnd < tcb->congestion.ssthresh;
+    uint32_t flight = tcp_flight(tcb);
+    bool limited = (slow_start ? 2 * flight : flight + tcb->snd.mss) >= tcb->congestion.cwnd;
+    uint32_t bytes = ack.value - tcp_send_start(tcb).value;
+    uint32_t acked = tcp_min(bytes, buffer_length(&tcb->send));
+    ring_consume(&tcb->send.ring, acked);
+    rtt_acked(&tcb->rtt, ack, in->now);
+    tcb->snd.una = ack;
+    tcb->snd.nxt = seq_max(tcb->snd.nxt, ack);
+    tcb->retries = 0;
+    if (!tcb->recovery.active && limited) {
+        congestion_acked(&tcb->congestion, acked, in->now);
+    }
+    bool impatient = !tcb->recovery.active || !tcb->recovery.partial_seen;
+    tcp_recovery_acked(tcb, acked);
+    if (impatient || !tcb->recovery.active) {
+        tcp_timer_restart(in->tcp, tcb, in->now);
+    }
+    if (!tcb->space_lent) {
+        buffer_tidy(&tcb->send, in->tcp->arena, tcb->owner);
+    }
+    tcp_mark_changed(in->tcp, tcb);
+}
+
+/* RFC 5961 section 5: an ACK of what was never sent, or of what is too old to be true, is challenged. */
+static bool ack_is_absurd(const struct arrival *in) {
+    const struct tcb *tcb = in->tcb;
+    struct sequence oldest = seq_of(tcb->snd.una.value - tcp_max(tcb->snd.wnd_max, UINT16_MAX));
+    return seq_after(in->header->ack, tcb->snd.max) || seq_before(in->header->ack, oldest);
+}
+
+/* What the states beyond ESTABLISHED do when our FIN is acknowledged. */
+static enum verdict take_fin_acknowledged(struct arrival *in) {
+    struct tcb *tcb = in->tcb;
+    switch (tcb->state) {
+    case TCP_FIN_WAIT_1: tcp_set_state(in->tcp, tcb, TCP_FIN_WAIT_2); return GO_ON;
+    case TCP_CLOSING: tcp_enter_time_wait(in->tcp, tcb, in->now); return OVER;
+    case TCP_LAST_ACK: tcp_end(in->tcp, tcb, ERR_NONE); return OVER;
+    default: return GO_ON;
+    }
+}
+
+static enum verdict check_ack(struct arrival *in) {
+    struct tcb *tcb = in->tcb;
+    if ((in->header->flags & TCP_ACK) == 0) {
+        return DROP;
+    }
+    if (tcb->state == TCP_SYN_RECEIVED) {
+        enum verdict verdict = establish_passive(in);
+        if (verdict != GO_ON) {
+            return verdict;
+        }
+    }
+    if (ack_is_absurd(in)) {
+        in->tcp->counters->tcp_bad_ack++;
+        return challenge(in);
+    }
+    if (is_duplicate(in)) {
+        tcp_recovery_duplicate(in->tcp, tcb);
+    }
+    bool new_ack = seq_after(in->header->ack, tcb->snd.una);
+    if (new_ack) {
+        take_acknowledged(in);
+    }
+    if (seq_after_or_at(in->header->ack, tcb->snd.una)) {
+        take_window(in);
+        if (tcb->timer.kind != TCP_TIMER_RETRANSMIT && !tcb->is_orphan) {
+            tcb->retries = 0; /* probes go on as long as they are answered */
+        }
+    }
+    bool fin_acked = tcb->fin_sent && seq_after(tcb->snd.una, tcb->fin);
+    return fin_acked ? take_fin_acknowledged(in) : GO_ON;
+}
+
+/* ---- Sixth: check the URG bit: urgent data is delivered in line, the pointer says nothing to us ---- */
+
+/* ---- Seventh: process the segment text ---- */
+
+static enum verdict process_text(struct arrival *in) {
+    struct tcb *tcb = in->tcb;
+    bool open = tcb->state == TCP_ESTABLISHED || tcb->state == TCP_FIN_WAIT_1 || tcb->state == TCP_FIN_WAIT_2;
+    if (in->text.length == 0 || !open) {
+        return GO_ON;
+    }
+    if (tcb->is_orphan) { /* nobody will ever read it: 3.6.1 */
+        tcp_end_with_reset(in->tcp, tcb, ERR_NONE);
+        return OVER;
+    }
+    tcp_take_text(in->tcp, tcb, in->seq, in->text, in->segment->gso_size, in->now);
+    return GO_ON;
+}
+
+/* ---- Eighth: check the FIN bit ---- */
+
+/* Our FIN is not acknowledged in FIN-WAIT-1, or the fifth step had moved on. */
+static enum verdict take_fin(struct arrival *in) {
+    struct tcb *tcb = in->tcb;
+    tcb->rcv.nxt = seq_add(tcb->rcv.nxt, 1);
+    tcb->rcv.adv = seq_max(tcb->rcv.adv, tcb->rcv.nxt);
+    tcb->fin_taken = true;
+    tcp_ack_now(in->tcp, tcb);
+    switch (tcb->state) {
+    case TCP_SYN_RECEIVED:
+    case TCP_ESTABLISHED: tcp_set_state(in->tcp, tcb, TCP_CLOSE_WAIT); return GO_ON;
+    case TCP_FIN_WAIT_1: tcp_set_state(in->tcp, tcb, TCP_CLOSING); return GO_ON;
+    case TCP_FIN_WAIT_2: tcp_enter_time_wait(in->tcp, tcb, in->now); return OVER;
+    default: return GO_ON;
+    }
+}
+
+/* A FIN that comes before the data in front of it is remembered until that is there. */
+static enum verdict check_fin(struct arrival *in) {
+    struct tcb *tcb = in->tcb;
+    if (in->fin && !tcb->fin_known) {
+        tcb->fin_known = true;
+        tcb->rcv.fin = seq_add(in->seq, (uint32_t)in->text.length);
+    }
+    bool there = tcb->fin_known && !tcb->fin_taken && seq_equal(tcb->rcv.nxt, tcb->rcv.fin);
+    return there ? take_fin(in) : GO_ON;
+}
+
+/* ---- The steps in order ---- */
+
+static enum verdict (*const steps[])(struct arrival *in) = {
+    check_sequence, check_reset, check_syn, check_ack, process_text, check_fin,
+};
+
+static void synchronized_input(struct tcp *tcp, struct tcb *tcb, const struct tcp_segment *segment, net_time now) {
+    struct arrival in = {.tcp = tcp,
+                         .tcb = tcb,
+                         .segment = segment,
+                         .header = &segment->header,
+                         .seq = segment->header.seq,
+                         .text = segment->payload,
+                         .fin = (segment->header.flags & TCP_FIN) != 0,
+                         .now = now};
+    enum verdict verdict = GO_ON;
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0] && verdict == GO_ON; i++) {
+        verdict = steps[i](&in);
+        if (i == 0 && verdict == GO_ON) {
+            tcb->heard = now;
+        }
+    }
+    if (verdict == OVER) {
+        return;
+    }
+    if (verdict == ACK_AND_DROP) {
+        tcp_ack_now(tcp, tcb);
+    }
+    tcp_check_output(tcp, tcb, now);
+}
+
+void tcp_input(struct tcp *tcp, const struct tcp_segment *segment, net_time now) {
+    struct sequence isn_after;
+    const struct sequence *reuse = NULL;
+    struct tcp_entry *entry = tcp_table_find(tcp, &segment->key);
+    if (entry != NULL && entry->is_remnant) {
+        if (!tcp_remnant_input(tcp, (struct tcp_remnant *)entry, segment, &isn_after, now)) {
+            return;
+        }
+        reuse = &isn_after;
+        entry = NULL;
+    }
+    if (entry != NULL) {
+        struct tcb *tcb = (struct tcb *)entry;
+        (tcb->state == TCP_SYN_SENT ? syn_sent_input : synchronized_input)(tcp, tcb, segment, now);
+        return;
+    }
+    struct tcb *listener = tcp_find_listener(tcp, segment->key.local_address, segment->key.local_port);
+    if (listener != NULL) {
+        tcp_listen_input(tcp, listener, segment, reuse, now);
+    } else {
+        tcp->counters->tcp_no_socket++;
+        tcp_reply_reset(tcp, segment);
+    }
+}

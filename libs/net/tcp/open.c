@@ -1,0 +1,50 @@
+/* open.c: what both kinds of open set up, and what two SYNs agree on (RFC 9293 3.7.1, RFC 7323 2, RFC 6691). */
+#include <net/tcp/tcb.h>
+
+#define MSS_DEFAULT 536 /* RFC 9293 3.7.1: when the peer says nothing */
+#define MSS_LEAST   64  /* less would be an attack on our CPU */
+#define SHIFT_MOST  14
+
+uint8_t tcp_window_shift(uint32_t buffer) {
+    uint8_t shift = 0;
+    while (shift < SHIFT_MOST && buffer >> shift > UINT16_MAX) {
+        shift++;
+    }
+    return shift;
+}
+
+void tcp_start_sending(struct tcb *tcb, struct sequence iss, net_time now) {
+    tcb->iss = iss;
+    tcb->snd.una = iss;
+    tcb->snd.nxt = iss;
+    tcb->snd.max = iss;
+    tcb->snd.push = iss;
+    tcb->snd.small = iss;
+    tcb->recovery.recover = iss;
+    tcb->retries = 0;
+    tcb->retransmits = 0;
+    rtt_init(&tcb->rtt);
+    tcb->scaling = true;
+    tcb->rcv.shift = tcp_window_shift(tcb->receive.most);
+    tcb->syn_due = true;
+    tcb->opened = now;
+    tcb->heard = now;
+}
+
+static void take_options(struct tcp *tcp, struct tcb *tcb, const struct tcp_options *options) {
+    uint32_t mss = options->mss != 0 ? tcp_max(options->mss, MSS_LEAST) : MSS_DEFAULT;
+    tcb->snd.mss = (uint16_t)tcp_min(mss, tcp->config.mtu - IPV4_HEADER - TCP_HEADER);
+    tcb->scaling = tcb->scaling && options->has_window_scale;
+    tcb->snd.shift = tcb->scaling ? (uint8_t)tcp_min(options->window_scale, SHIFT_MOST) : 0;
+    tcb->rcv.shift = tcb->scaling ? tcb->rcv.shift : 0;
+    congestion_init(&tcb->congestion, &CONGESTION_NEW_RENO, tcb->snd.mss);
+}
+
+void tcp_start_receiving(struct tcp *tcp, struct tcb *tcb, const struct tcp_segment *syn) {
+    tcb->irs = syn->header.seq;
+    tcb->rcv.nxt = seq_add(tcb->irs, 1);
+    tcb->rcv.acked = tcb->rcv.nxt;
+    uint32_t told = tcb->state == TCP_SYN_SENT ? tcp_min(buffer_space(&tcb->receive), UINT16_MAX) : 0;
+    tcb->rcv.adv = seq_add(tcb->rcv.nxt, told); /* our SYN has told a window already */
+    take_options(tcp, tcb, &syn->header.options);
+}

@@ -1,0 +1,347 @@
+/* output.c: what is next to send? One segment at a time, made only when there is a slot for it (RFC 9293 3.7.1, 3.8.6.2,
+ * RFC 896). Connections that have something take turns in tcp->due; nobody else is ever looked at. */
+#include <net/tcp/tcb.h>
+
+#define HEADERS      (IPV4_HEADER + TCP_HEADER)
+#define OFFLOAD_MOST (65535 - HEADERS)
+
+/* The next segment with data or FIN. */
+struct plan {
+    struct sequence seq;
+    uint32_t length;
+    bool fin, push, resend;
+};
+
+static bool may_send_data(const struct tcb *tcb) {
+    return tcb->state >= TCP_ESTABLISHED && tcb->state <= TCP_LAST_ACK && tcb->state != TCP_FIN_WAIT_2;
+}
+
+/* Fast retransmit: one segment from the first unacknowledged byte on. */
+static bool plan_retransmit(const struct tcb *tcb, struct plan *plan) {
+    uint32_t out = tcb->snd.max.value - tcb->snd.una.value;
+    plan->seq = tcb->snd.una;
+    plan->length = tcp_min(tcp_min(tcb->snd.mss, out), buffer_length(&tcb->send));
+    plan->fin = tcb->fin_sent && seq_equal(seq_add(plan->seq, plan->length), tcb->fin);
+    plan->push = seq_equal(seq_add(plan->seq, plan->length), tcp_send_end(tcb));
+    plan->resend = true;
+    return plan->length != 0 || plan->fin;
+}
+
+static uint32_t usable_window(const struct tcb *tcb) {
+    uint32_t limit = tcp_min(tcb->snd.wnd, tcb->congestion.cwnd + tcp_recovery_allowance(tcb));
+    uint32_t flight = tcp_flight(tcb);
+    return limit > flight ? limit - flight : 0;
+}
+
+/* May a segment that is not full leave (RFC 9293 3.8.6.2.1)? It may if it empties the stream and no other small one is
+ * out (Nagle as Minshall put it), or if it is as much as the peer will ever take at once, or after waiting long. */
+static bool small_allowed(const struct tcb *tcb, uint32_t length, uint32_t available) {
+    bool small_out = seq_after(tcb->snd.small, tcb->snd.una);
+    bool empties = length == available && !tcb->cork && (tcb->nodelay || !small_out);
+    return empties || tcb->override || length >= tcp_max(tcb->snd.wnd_max / 2, 1);
+}
+
+static uint32_t segment_limit(const struct tcp *tcp, const struct tcb *tcb, size_t room) {
+    uint32_t mss = tcp_min(tcb->snd.mss, (uint32_t)room - HEADERS);
+    if (!tcp->config.segment_out) {
+        return mss;
+    }
+    uint32_t most = tcp_min(OFFLOAD_MOST, (uint32_t)room - HEADERS);
+    return most < mss ? most : most - most % mss;
+}
+
+/* RFC 9293 3.8.6.2.1 for what has never been sent; what is sent again goes as it fits. */
+static bool plan_data(const struct tcp *tcp, const struct tcb *tcb, size_t room, struct plan *plan) {
+    uint32_t queued = buffer_length(&tcb->send);
+    uint32_t offset = tcp_flight(tcb);
+    if (tcb->fin_sent && offset > queued) {
+        return false;
+    }
+    uint32_t available = queued - offset;
+    uint32_t most = segment_limit(tcp, tcb, room);
+    uint32_t length = tcp_min(tcp_min(available, usable_window(tcb)), most);
+    plan->resend = seq_before(tcb->snd.nxt, tcb->snd.max);
+    uint32_t tail = length % tcp_min(tcb->snd.mss, most);
+    bool fin = tcb->fin_queued && length == available;
+    if (tail != 0 && !fin && !plan->resend && !small_allowed(tcb, length, available)) {
+        length -= tail;
+    }
+    plan->seq = tcb->snd.nxt;
+    plan->length = length;
+    plan->fin = fin;
+    struct sequence end = seq_add(plan->seq, length);
+    plan->push = length == available || (seq_after(tcb->snd.push, plan->seq) && seq_before_or_at(tcb->snd.push, end));
+    return length != 0 || fin;
+}
+
+static bool make_plan(const struct tcp *tcp, const struct tcb *tcb, size_t room, struct plan *plan) {
+    if (!may_send_data(tcb)) {
+        return false;
+    }
+    return (tcb->retransmit_due && plan_retransmit(tcb, plan)) || plan_data(tcp, tcb, room, plan);
+}
+
+bool tcp_has_output(const struct tcp *tcp, const struct tcb *tcb) {
+    struct plan plan;
+    return tcb->reset_due || tcb->syn_due || tcb->acks_due != 0 || tcb->probe_due ||
+           make_plan(tcp, tcb, tcp->config.mtu, &plan);
+}
+
+void tcp_check_output(struct tcp *tcp, struct tcb *tcb, net_time now) {
+    if (tcp_has_output(tcp, tcb)) {
+        tcp_mark_due(tcp, tcb);
+    }
+    tcp_timer_choose(tcp, tcb, now);
+}
+
+/* ---- Segments of a connection ---- */
+
+/* A segment without text must look current to the peer: behind all that was sent, unless that waits before a shut
+ * window. */
+static struct sequence empty_seq(const struct tcb *tcb) {
+    return tcp_flight(tcb) == 0 ? tcb->snd.nxt : tcb->snd.max;
+}
+
+static void fill_header(struct tcb *tcb, struct tcp_departure *out, struct sequence seq, uint8_t flags) {
+    uint32_t window = tcp_update_window(tcb);
+    uint32_t granule = (UINT32_C(1) << tcb->rcv.shift) - 1;
+    *out = (struct tcp_departure){.key = tcb->entry.key, .ttl = tcb->ttl};
+    out->header.source_port = tcb->entry.key.local_port;
+    out->header.destination_port = tcb->entry.key.peer_port;
+    out->header.seq = seq;
+    out->header.flags = flags;
+    out->header.ack = (flags & TCP_ACK) != 0 ? tcb->rcv.nxt : seq_of(0);
+    out->header.window = (uint16_t)tcp_min((window + granule) >> tcb->rcv.shift, UINT16_MAX);
+}
+
+/* What every segment with ACK settles. */
+static void acknowledged(struct tcb *tcb) {
+    tcb->rcv.acked = tcb->rcv.nxt;
+    tcb->ack_at = NET_NEVER;
+}
+
+/* The window in a SYN is never scaled (RFC 7323 2.2). */
+static void compose_syn(struct tcp *tcp, struct tcb *tcb, struct tcp_departure *out, net_time now) {
+    bool answer = tcb->state == TCP_SYN_RECEIVED;
+    uint32_t window = tcp_min(buffer_space(&tcb->receive), UINT16_MAX);
+    fill_header(tcb, out, tcb->iss, answer ? TCP_SYN | TCP_ACK : TCP_SYN);
+    out->header.window = (uint16_t)window;
+    out->header.options.mss = (uint16_t)(tcp->config.mtu - HEADERS);
+    out->header.options.has_window_scale = tcb->scaling;
+    out->header.options.window_scale = tcb->rcv.shift;
+    if (answer) {
+        tcb->rcv.adv = seq_max(tcb->rcv.adv, seq_add(tcb->rcv.nxt, window));
+        acknowledged(tcb);
+        tcb->acks_due = 0;
+    }
+    tcb->syn_due = false;
+    if (seq_equal(tcb->snd.max, tcb->iss)) {
+        rtt_sent(&tcb->rtt, tcb->iss, now);
+    } else {
+        tcb->retransmits++;
+        tcp->counters->tcp_retransmits++;
+        rtt_resent(&tcb->rtt);
+    }
+    tcb->snd.nxt = seq_add(tcb->iss, 1);
+    tcb->snd.max = tcb->snd.nxt;
+}
+
+static void compose_reset(struct tcb *tcb, struct tcp_departure *out) {
+    fill_header(tcb, out, empty_seq(tcb), TCP_RST | TCP_ACK);
+    out->header.window = 0;
+    tcb->reset_due = false;
+}
+
+static void compose_ack(struct tcb *tcb, struct tcp_departure *out) {
+    fill_header(tcb, out, empty_seq(tcb), TCP_ACK);
+    acknowledged(tcb);
+    tcb->acks_due -= tcb->acks_due > 0;
+}
+
+/* One byte beyond the shut window, or, if there is nothing to send, a segment before the window: either way the peer
+ * must answer (RFC 9293 3.8.6.1, 3.8.4). snd.nxt stays. */
+static void compose_probe(struct tcp *tcp, struct tcb *tcb, struct tcp_departure *out) {
+    tcb->probe_due = false;
+    if (buffer_length(&tcb->send) == 0) {
+        fill_header(tcb, out, seq_of(tcb->snd.una.value - 1), TCP_ACK);
+        tcp->counters->tcp_keepalive_probes++;
+        return;
+    }
+    fill_header(tcb, out, tcb->snd.una, TCP_ACK);
+    struct ring_pieces byte = ring_readable(&tcb->send.ring, 0, 1);
+    out->payload[0] = span_of(byte.data[0], byte.length[0]);
+    tcb->snd.max = seq_max(tcb->snd.max, seq_add(tcb->snd.una, 1));
+    tcp->counters->tcp_zero_window_probes++;
+}
+
+static void count_sent(struct tcp *tcp, struct tcb *tcb, const struct plan *plan, net_time now) {
+    if (plan->resend) {
+        tcb->retransmits++;
+        tcp->counters->tcp_retransmits++;
+        rtt_resent(&tcb->rtt);
+    } else {
+        rtt_sent(&tcb->rtt, plan->seq, now);
+    }
+    struct sequence end = seq_add(plan->seq, plan->length + plan->fin);
+    if (plan->length % tcb->snd.mss != 0 && !plan->resend) {
+        tcb->snd.small = end;
+    }
+    if (plan->fin && !tcb->fin_sent) {
+        tcb->fin_sent = true;
+        tcb->fin = seq_add(plan->seq, plan->length);
+    }
+    tcb->snd.nxt = seq_max(tcb->snd.nxt, end);
+    tcb->snd.max = seq_max(tcb->snd.max, end);
+    tcb->congestion.last_sent = now;
+}
+
+static void compose_data(struct tcp *tcp, struct tcb *tcb, const struct plan *plan, struct tcp_departure *out,
+                         net_time now) {
+    uint8_t flags = TCP_ACK | (plan->push && plan->length != 0 ? TCP_PSH : 0) | (plan->fin ? TCP_FIN : 0);
+    fill_header(tcb, out, plan->seq, flags);
+    uint32_t offset = plan->seq.value - tcb->snd.una.value;
+    struct ring_pieces text = ring_readable(&tcb->send.ring, offset, plan->length);
+    out->payload[0] = span_of(text.data[0], text.length[0]);
+    out->payload[1] = span_of(text.data[1], text.length[1]);
+    out->gso_size = plan->length > tcb->snd.mss ? tcb->snd.mss : 0;
+    if (tcp_flight(tcb) == 0) {
+        congestion_restart(&tcb->congestion, tcb->rtt.rto, now);
+    }
+    count_sent(tcp, tcb, plan, now);
+    bool heard_data = !seq_equal(tcb->rcv.nxt, seq_add(tcb->irs, 1));
+    tcb->interactive |= heard_data && now - tcb->heard < NET_SECOND / 25;
+    acknowledged(tcb);
+    tcb->acks_due = 0;
+    tcb->retransmit_due = false;
+    tcb->probe_due = false;
+    tcb->override = false;
+}
+
+/* In the order of what matters most. */
+static bool compose(struct tcp *tcp, struct tcb *tcb, size_t room, struct tcp_departure *out, net_time now) {
+    struct plan plan;
+    if (tcb->reset_due) {
+        compose_reset(tcb, out);
+        tcp->counters->tcp_resets_out++;
+    } else if (tcb->syn_due) {
+        compose_syn(tcp, tcb, out, now);
+    } else if (make_plan(tcp, tcb, room, &plan)) {
+        compose_data(tcp, tcb, &plan, out, now);
+    } else if (tcb->probe_due) {
+        compose_probe(tcp, tcb, out);
+    } else if (tcb->acks_due != 0) {
+        compose_ack(tcb, out);
+    } else {
+        tcb->retransmit_due = false;
+        return false;
+    }
+    tcp->counters->tcp_out++;
+    return true;
+}
+
+/* ---- Segments of no connection ---- */
+
+void tcp_reply(struct tcp *tcp, const struct tcp_reply *reply) {
+    if (tcp->reply_tail - tcp->reply_head < TCP_REPLIES) {
+        tcp->replies[tcp->reply_tail++ % TCP_REPLIES] = *reply;
+    }
+}
+
+/* RFC 9293 3.10.7.1: acceptable to whoever sent the segment. */
+void tcp_reply_reset(struct tcp *tcp, const struct tcp_segment *segment) {
+    const struct tcp_header *header = &segment->header;
+    if ((header->flags & TCP_RST) != 0) {
+        return;
+    }
+    struct tcp_reply reply = {.key = segment->key, .flags = TCP_RST};
+    if ((header->flags & TCP_ACK) != 0) {
+        reply.seq = header->ack;
+    } else {
+        uint32_t length = (uint32_t)segment->payload.length + ((header->flags & TCP_SYN) != 0) +
+                          ((header->flags & TCP_FIN) != 0);
+        reply.ack = seq_add(header->seq, length);
+        reply.flags = TCP_RST | TCP_ACK;
+    }
+    tcp_reply(tcp, &reply);
+}
+
+static bool reply_waits(const struct tcp *tcp) {
+    return tcp->reply_head != tcp->reply_tail;
+}
+
+static void compose_reply(struct tcp *tcp, struct tcp_departure *out) {
+    const struct tcp_reply *reply = &tcp->replies[tcp->reply_head++ % TCP_REPLIES];
+    *out = (struct tcp_departure){.key = reply->key, .ttl = IPV4_TTL};
+    out->header.source_port = reply->key.local_port;
+    out->header.destination_port = reply->key.peer_port;
+    out->header.seq = reply->seq;
+    out->header.ack = reply->ack;
+    out->header.flags = reply->flags;
+    out->header.window = reply->window;
+    tcp->counters->tcp_out++;
+    tcp->counters->tcp_resets_out += (reply->flags & TCP_RST) != 0;
+}
+
+/* ---- Turns ---- */
+
+bool tcp_due(struct tcp *tcp, struct tcp_turn *turn, net_time now) {
+    tcp_timers_run(tcp, now);
+    struct list *first = list_first(&tcp->due);
+    if (reply_waits(tcp) && (first == NULL || tcp->reply_turn)) {
+        turn->tcb = NULL;
+        turn->destination = tcp->replies[tcp->reply_head % TCP_REPLIES].key.peer_address;
+        turn->source = tcp->replies[tcp->reply_head % TCP_REPLIES].key.local_address;
+        return true;
+    }
+    if (first == NULL) {
+        return false;
+    }
+    turn->tcb = LIST_ENTRY(first, struct tcb, due);
+    turn->destination = turn->tcb->entry.key.peer_address;
+    turn->source = turn->tcb->entry.key.local_address;
+    return true;
+}
+
+bool tcp_compose(struct tcp *tcp, const struct tcp_turn *turn, size_t room, struct tcp_departure *out, net_time now) {
+    struct tcb *tcb = turn->tcb;
+    tcp->reply_turn = tcb != NULL;
+    if (tcb == NULL) {
+        compose_reply(tcp, out);
+        return true;
+    }
+    bool made = compose(tcp, tcb, room, out, now);
+    list_remove(&tcb->due);
+    if (tcb->state == TCP_CLOSED) {
+        tcp_release(tcp, tcb);
+    } else {
+        tcp_check_output(tcp, tcb, now);
+    }
+    return made;
+}
+
+void tcp_park(struct tcp *tcp, const struct tcp_turn *turn) {
+    if (turn->tcb == NULL) {
+        tcp->reply_head++; /* an answer to a stranger is not worth keeping */
+        return;
+    }
+    list_remove(&turn->tcb->due);
+    list_append(&tcp->parked, &turn->tcb->due);
+}
+
+void tcp_unpark(struct tcp *tcp) {
+    list_move_all(&tcp->due, &tcp->parked);
+}
+
+/* A connection that is being opened ends; others count the segment as sent and lost, so that their timers decide. */
+void tcp_give_up(struct tcp *tcp, const struct tcp_turn *turn, enum error error, net_time now) {
+    struct tcb *tcb = turn->tcb;
+    if (tcb != NULL && (tcb->state == TCP_SYN_SENT || tcb->state == TCP_SYN_RECEIVED)) {
+        tcp_end(tcp, tcb, error);
+        return;
+    }
+    if (tcb != NULL) {
+        tcb->soft_error = error;
+    }
+    struct tcp_departure lost;
+    (void)tcp_compose(tcp, turn, tcp->config.mtu, &lost, now);
+}

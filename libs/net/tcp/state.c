@@ -1,0 +1,140 @@
+/* state.c: the life of a TCB: how it comes, changes its state, ends and goes. */
+#include <net/tcp/tcb.h>
+
+#define KEEP_IDLE     7200
+#define KEEP_INTERVAL 75
+#define KEEP_COUNT    9
+#define QUICK_ACKS    16
+
+static void set_defaults(struct tcp *tcp, struct tcb *tcb, net_owner owner) {
+    *tcb = (struct tcb){.owner = owner, .ttl = IPV4_TTL, .heap_index = TCP_NO_HEAP, .ack_at = NET_NEVER};
+    tcb->timer.deadline = NET_NEVER;
+    tcb->heap_time = NET_NEVER;
+    tcb->keep_idle = KEEP_IDLE;
+    tcb->keep_interval = KEEP_INTERVAL;
+    tcb->keep_count = KEEP_COUNT;
+    tcb->linger = -1;
+    tcb->quick_acks = QUICK_ACKS;
+    list_init(&tcb->due);
+    list_init(&tcb->changed);
+    list_init(&tcb->sibling);
+    buffer_init(&tcb->send, tcp->config.send_buffer);
+    buffer_init(&tcb->receive, tcp->config.receive_buffer);
+    rtt_init(&tcb->rtt);
+}
+
+enum error tcp_tcb_new(struct tcp *tcp, net_owner owner, struct tcb **out) {
+    if (tcp->tcb_count == tcp->config.tcbs_max) {
+        return ERR_TOO_MANY;
+    }
+    void *memory;
+    enum error error = arena_take(tcp->arena, NET_OWNER_ENGINE, sizeof **out, &memory);
+    if (error != ERR_NONE) {
+        return error;
+    }
+    struct tcb *tcb = memory;
+    set_defaults(tcp, tcb, owner);
+    if (!tcp_slot_take(tcp, &tcb->entry)) {
+        arena_give(tcp->arena, NET_OWNER_ENGINE, tcb);
+        return ERR_TOO_MANY;
+    }
+    tcp->tcb_count++;
+    *out = tcb;
+    return ERR_NONE;
+}
+
+bool tcp_is_synchronized(enum tcp_state state) {
+    return state >= TCP_SYN_RECEIVED && state != TCP_TIME_WAIT;
+}
+
+void tcp_mark_changed(struct tcp *tcp, struct tcb *tcb) {
+    if (tcb->socket != 0 && !list_is_linked(&tcb->changed)) {
+        list_append(&tcp->changed, &tcb->changed);
+    }
+}
+
+void tcp_mark_due(struct tcp *tcp, struct tcb *tcb) {
+    if (!list_is_linked(&tcb->due)) {
+        list_append(&tcp->due, &tcb->due);
+    }
+}
+
+/* What can no longer be sent or arrive is given back at once; what has arrived in order stays for the user. */
+static void stop(struct tcp *tcp, struct tcb *tcb) {
+    tcp_table_remove(tcp, &tcb->entry);
+    tcp_bound_remove(tcp, tcb);
+    tcp_timer_stop(tcp, tcb);
+    list_remove(&tcb->due);
+    buffer_release(&tcb->send, tcp->arena, tcb->owner);
+    tcb->gaps = (struct gaps){0};
+    tcb->acks_due = 0;
+    tcb->syn_due = false;
+    tcb->retransmit_due = false;
+    tcb->probe_due = false;
+}
+
+void tcp_set_state(struct tcp *tcp, struct tcb *tcb, enum tcp_state state) {
+    tcb->state = (uint8_t)state;
+    tcb->was_open |= state >= TCP_ESTABLISHED;
+    if (state == TCP_CLOSED || state == TCP_TIME_WAIT) {
+        stop(tcp, tcb);
+    }
+    tcp_mark_changed(tcp, tcb);
+}
+
+void tcp_end(struct tcp *tcp, struct tcb *tcb, enum error error) {
+    tcp_listen_forget(tcb);
+    if (error != ERR_NONE) {
+        tcb->error = error;
+    }
+    tcp_set_state(tcp, tcb, TCP_CLOSED);
+    tcp_release(tcp, tcb);
+}
+
+void tcp_end_with_reset(struct tcp *tcp, struct tcb *tcb, enum error error) {
+    bool tell = tcp_is_synchronized(tcb->state);
+    tcp_listen_forget(tcb);
+    tcb->error = error != ERR_NONE ? error : tcb->error;
+    tcp_set_state(tcp, tcb, TCP_CLOSED);
+    if (tell) {
+        tcb->reset_due = true;
+        tcp_mark_due(tcp, tcb);
+    }
+    tcp_release(tcp, tcb);
+}
+
+void tcp_enter_time_wait(struct tcp *tcp, struct tcb *tcb, net_time now) {
+    bool ack_owed = tcb->acks_due > 0;
+    tcp_set_state(tcp, tcb, TCP_TIME_WAIT);
+    tcp_remnant_leave(tcp, tcb, ack_owed, now);
+    tcp_release(tcp, tcb);
+}
+
+void tcp_release(struct tcp *tcp, struct tcb *tcb) {
+    bool over = tcb->state == TCP_CLOSED || tcb->state == TCP_TIME_WAIT;
+    if (!over || tcb->socket != 0 || tcb->reset_due) {
+        return;
+    }
+    tcp_set_state(tcp, tcb, TCP_CLOSED);
+    list_remove(&tcb->changed);
+    buffer_release(&tcb->receive, tcp->arena, tcb->owner);
+    arena_give(tcp->arena, NET_OWNER_ENGINE, tcb->backlog);
+    tcp_slot_give(tcp, &tcb->entry);
+    tcp->orphan_count -= tcb->is_orphan;
+    tcp->tcb_count--;
+    arena_give(tcp->arena, NET_OWNER_ENGINE, tcb);
+}
+
+/* RFC 5961 section 7, for the whole host; the limit itself wavers, so that counting answers tells a third party
+ * nothing about other connections. */
+bool tcp_may_challenge(struct tcp *tcp, net_time now) {
+    if (now - tcp->challenge_start >= NET_SECOND) {
+        tcp->challenge_start = now;
+        tcp->challenge_left = 500 + random_below(&tcp->random, 500);
+    }
+    if (tcp->challenge_left == 0) {
+        return false;
+    }
+    tcp->challenge_left--;
+    return true;
+}

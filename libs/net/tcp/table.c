@@ -1,0 +1,124 @@
+/* table.c: finding things: a connection by its four numbers, a listener by its port, all of them by slot. The cost does
+ * not depend on how many there are: the buckets are as many as the slots, and the hash is keyed. */
+#include <net/tcp/tcb.h>
+
+static uint32_t bucket_of(const struct tcp *tcp, const struct tcp_key *key) {
+    return (uint32_t)siphash(tcp->hash_key, key, sizeof *key) & tcp->bucket_mask;
+}
+
+static bool key_equal(const struct tcp_key *a, const struct tcp_key *b) {
+    return a->peer_address == b->peer_address && a->peer_port == b->peer_port && a->local_port == b->local_port &&
+           a->local_address == b->local_address;
+}
+
+struct tcp_entry *tcp_table_find(const struct tcp *tcp, const struct tcp_key *key) {
+    struct tcp_entry *entry = tcp->buckets[bucket_of(tcp, key)];
+    while (entry != NULL && !key_equal(&entry->key, key)) {
+        entry = entry->next;
+    }
+    return entry;
+}
+
+void tcp_table_insert(struct tcp *tcp, struct tcp_entry *entry) {
+    struct tcp_entry **bucket = &tcp->buckets[bucket_of(tcp, &entry->key)];
+    entry->next = *bucket;
+    entry->in_table = true;
+    *bucket = entry;
+}
+
+void tcp_table_remove(struct tcp *tcp, struct tcp_entry *entry) {
+    if (!entry->in_table) {
+        return;
+    }
+    struct tcp_entry **at = &tcp->buckets[bucket_of(tcp, &entry->key)];
+    while (*at != entry) {
+        at = &(*at)->next;
+    }
+    *at = entry->next;
+    entry->in_table = false;
+}
+
+/* ---- Slots: a free one holds the number of the next free one, shifted up with the low bit set ---- */
+
+static uint32_t next_free(const struct tcp_entry *marker) {
+    return (uint32_t)((uintptr_t)marker >> 1);
+}
+
+static struct tcp_entry *free_marker(uint32_t next) {
+    return (struct tcp_entry *)((uintptr_t)next << 1 | 1);
+}
+
+bool tcp_slot_take(struct tcp *tcp, struct tcp_entry *entry) {
+    uint32_t slot = tcp->slot_free;
+    if (slot < tcp->slots_used) {
+        tcp->slot_free = next_free(tcp->slots[slot]);
+    } else if (tcp->slots_used < tcp->slots_max) {
+        slot = tcp->slots_used++;
+        tcp->slot_free = tcp->slots_used;
+    } else {
+        return false;
+    }
+    tcp->slots[slot] = entry;
+    entry->slot = slot;
+    return true;
+}
+
+void tcp_slot_give(struct tcp *tcp, struct tcp_entry *entry) {
+    tcp->slots[entry->slot] = free_marker(tcp->slot_free);
+    tcp->slot_free = entry->slot;
+}
+
+/* ---- Bound ports ---- */
+
+static struct tcb **bound_bucket(const struct tcp *tcp, uint16_t port) {
+    return &tcp->bound[port & tcp->bucket_mask];
+}
+
+/* The one bound to just this address wins over the one bound to all. */
+struct tcb *tcp_find_listener(const struct tcp *tcp, uint32_t address, uint16_t port) {
+    struct tcb *wildcard = NULL;
+    for (struct tcb *tcb = *bound_bucket(tcp, port); tcb != NULL; tcb = tcb->next_bound) {
+        if (tcb->state != TCP_LISTEN || tcb->entry.key.local_port != port) {
+            continue;
+        }
+        if (tcb->entry.key.local_address == address) {
+            return tcb;
+        }
+        if (tcb->entry.key.local_address == IPV4_ANY) {
+            wildcard = tcb;
+        }
+    }
+    return wildcard;
+}
+
+void tcp_bound_insert(struct tcp *tcp, struct tcb *tcb) {
+    struct tcb **bucket = bound_bucket(tcp, tcb->entry.key.local_port);
+    tcb->next_bound = *bucket;
+    tcb->is_bound = true;
+    *bucket = tcb;
+}
+
+void tcp_bound_remove(struct tcp *tcp, struct tcb *tcb) {
+    if (!tcb->is_bound) {
+        return;
+    }
+    struct tcb **at = bound_bucket(tcp, tcb->entry.key.local_port);
+    while (*at != tcb) {
+        at = &(*at)->next_bound;
+    }
+    *at = tcb->next_bound;
+    tcb->is_bound = false;
+}
+
+/* Two may share a port if their addresses differ, or if both allow it and neither listens. */
+bool tcp_bound_free(const struct tcp *tcp, const struct tcb *tcb, uint32_t address, uint16_t port) {
+    for (const struct tcb *other = *bound_bucket(tcp, port); other != NULL; other = other->next_bound) {
+        uint32_t taken = other->entry.key.local_address;
+        bool overlaps = taken == address || taken == IPV4_ANY || address == IPV4_ANY;
+        bool shared = other->reuse_address && tcb->reuse_address && other->state != TCP_LISTEN;
+        if (other != tcb && other->entry.key.local_port == port && overlaps && !shared) {
+            return false;
+        }
+    }
+    return true;
+}

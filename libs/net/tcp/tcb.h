@@ -1,0 +1,315 @@
+/* tcb.h: what a connection remembers (the transmission control block, RFC 9293 3.3.1), and all of them together.
+ *
+ * For the files of this folder. Each group of fields says whose it is: read freely, change only through its owner's
+ * functions. Everything that is to be sent is first marked here and leaves through output.c. */
+#pragma once
+
+#include <base/random.h>
+#include <net/stream/gaps.h>
+#include <net/tcp/buffer.h>
+#include <net/tcp/congestion.h>
+#include <net/tcp/rtt.h>
+#include <net/tcp/tcp.h>
+
+/* Anything that a segment can find by its four numbers: a TCB or a remnant. Owner: table.c. */
+struct tcp_entry {
+    struct tcp_entry *next; /* in its bucket */
+    struct tcp_key key;
+    uint32_t slot;     /* its place in tcp->slots */
+    bool in_table;     /* found by segments */
+    bool is_remnant;
+};
+
+/* What is left of a connection in TIME_WAIT when nothing but the waiting remains. Owner: timewait.c. */
+struct tcp_remnant {
+    struct tcp_entry entry;
+    struct list link; /* in tcp->remnants, earliest deadline first */
+    net_time deadline;
+    struct sequence snd_nxt, rcv_nxt;
+    uint32_t window;       /* last advertised, in bytes */
+    uint8_t window_shift;  /* of the value that is sent */
+};
+
+/* The one thing that a connection waits for; never two of them. Owner: timers.c. */
+enum tcp_timer_kind {
+    TCP_TIMER_NONE,
+    TCP_TIMER_RETRANSMIT, /* sent, not acknowledged (RFC 6298) */
+    TCP_TIMER_PERSIST,    /* data to send, but the peer's window is shut (RFC 9293 3.8.6.1) */
+    TCP_TIMER_OVERRIDE,   /* data held back to avoid a small segment (RFC 9293 3.8.6.2.1) */
+    TCP_TIMER_FIN_WAIT,   /* the socket is gone and the peer's FIN does not come */
+    TCP_TIMER_KEEPALIVE   /* nothing has been heard for long (RFC 9293 3.8.4) */
+};
+
+struct tcp_timer {
+    enum tcp_timer_kind kind;
+    net_time deadline; /* NET_NEVER with TCP_TIMER_NONE */
+};
+
+/* What a listener holds beside its TCB. Owner: listen.c. */
+struct tcp_backlog {
+    struct list half_open; /* in SYN_RECEIVED, oldest first */
+    struct list finished;  /* to be accepted, oldest first */
+    uint32_t half_open_count, finished_count, limit;
+};
+
+struct tcb {
+    struct tcp_entry entry;
+    uint8_t state; /* enum tcp_state; set by tcp_set_state only */
+    uint8_t ttl;
+
+    /* Who it belongs to. socket 0: half-open, waiting to be accepted, or an orphan. Owner: user.c, listen.c. */
+    net_owner owner;
+    net_socket_id socket;
+    struct tcb *listener;        /* while half-open or waiting to be accepted */
+    struct list sibling;         /* in one of the listener's two lists */
+    struct tcp_backlog *backlog; /* in LISTEN */
+    struct tcb *next_bound;      /* in its port's bucket, when is_bound (table.c) */
+    bool is_bound, is_orphan;
+
+    /* Where it stands in line. Owner: output.c (due), user.c (changed), timers.c (heap). */
+    struct list due;     /* in tcp->due or tcp->parked */
+    struct list changed; /* in tcp->changed */
+    uint32_t heap_index; /* TCP_NO_HEAP: not in the heap */
+    net_time heap_time;  /* <= the true deadline */
+
+    /* Send sequence variables. snd.nxt falls back to snd.una on a timeout, snd.max never does.
+     * send holds the bytes from snd.una on, from iss+1 on while the SYN is unacknowledged. */
+    struct {
+        struct sequence una, nxt, max, wl1, wl2;
+        struct sequence push;  /* end of the last write: PSH goes there */
+        struct sequence small; /* end of the last segment that was not full (Minshall's Nagle) */
+        uint32_t wnd, wnd_max; /* bytes */
+        uint16_t mss;
+        uint8_t shift;
+    } snd;
+    struct sequence iss;
+    struct buffer send;
+
+    /* Receive sequence variables. receive holds in-order bytes up to rcv.nxt, and beyond it those in `gaps`. */
+    struct {
+        struct sequence nxt, adv; /* adv: the right edge of the window as the peer knows it */
+        struct sequence acked;    /* rcv.nxt as the last segment said it */
+        struct sequence fin;      /* where the peer's FIN stands, if fin_known */
+        uint16_t mss;             /* the largest segment that came */
+        uint8_t shift;
+    } rcv;
+    bool scaling; /* both sides have offered a window scale (ours to be offered) */
+    struct sequence irs;
+    struct buffer receive;
+    struct gaps gaps;
+
+    /* What is due to be sent, and what holds it back. */
+    bool syn_due, reset_due, retransmit_due, probe_due, fin_queued, override, cork;
+    bool fin_known, fin_taken; /* the peer's FIN: it has come; it was next in order */
+    bool fin_sent;             /* ours, at `fin` */
+    struct sequence fin;
+    uint8_t acks_due;   /* ACKs owed at once, each by itself (RFC 5681 4.2: duplicates are counted by the peer) */
+    uint8_t quick_acks; /* at a connection's start ACKs are not delayed */
+    bool interactive;   /* answers carry the ACKs: delay them from the start */
+    net_time ack_at;    /* the delayed ACK; NET_NEVER: none */
+
+    /* Time. Owner: timers.c. */
+    struct tcp_timer timer;
+    uint8_t retries;    /* timeouts, probes or keep-alives in a row that brought nothing */
+    net_time heard;     /* the last acceptable segment */
+    net_time opened;
+    net_time excused;   /* an unacceptable segment was last answered */
+
+    struct rtt rtt;
+    struct congestion congestion;
+    /* Loss recovery (RFC 6582). Owner: recovery.c. */
+    struct {
+        struct sequence recover;
+        uint8_t duplicates;
+        bool active, partial_seen;
+    } recovery;
+    uint32_t retransmits; /* segments, ever */
+
+    /* What the user asked for. Owner: user.c. */
+    uint16_t keep_idle, keep_interval; /* seconds */
+    uint8_t keep_count;
+    bool keepalive, nodelay, reuse_address;
+    bool was_open; /* has been ESTABLISHED */
+    bool shut_read, space_lent; /* lent: net_send_space gave out pieces of the send ring */
+    int32_t linger;             /* seconds; -1: off */
+    enum error error;      /* pending, for the user */
+    enum error soft_error; /* the last thing the network said; why a timeout happened */
+};
+
+#define TCP_NO_HEAP UINT32_MAX
+#define TCP_REPLIES 64 /* a power of two */
+
+/* A segment that belongs to no connection: RST, or the ACK of a remnant. */
+struct tcp_reply {
+    struct tcp_key key;
+    struct sequence seq, ack;
+    uint16_t window;
+    uint8_t flags;
+};
+
+struct tcp {
+    struct tcp_config config;
+    struct arena *arena;
+    struct net_counters *counters;
+
+    /* Owner: table.c. */
+    struct tcp_entry **buckets;
+    uint32_t bucket_mask;
+    struct tcb **bound; /* by local port; as many buckets */
+    struct tcp_entry **slots;
+    uint32_t slots_max, slots_used, slot_free; /* slot_free: head of the free slots' chain, kept in the slots themselves */
+    uint64_t hash_key[2];
+
+    /* Owner: timers.c. */
+    struct tcb **heap; /* earliest heap_time first */
+    uint32_t heap_count;
+
+    struct list due, parked; /* TCBs with something to send; those that wait for a neighbour */
+    struct list changed;     /* TCBs whose user should look */
+    struct list remnants;
+    uint32_t tcb_count, remnant_count, orphan_count;
+
+    struct tcp_reply replies[TCP_REPLIES];
+    uint32_t reply_head, reply_tail;
+    bool reply_turn; /* the last segment was a connection's: a reply goes next */
+
+    /* Owner: isn.c. */
+    uint64_t isn_key[2];
+    struct random random;
+    uint32_t port_counter;
+    /* RFC 5961 7: how many challenge ACKs may still go in the second that began then. */
+    net_time challenge_start;
+    uint32_t challenge_left;
+};
+
+/* ---- table.c ---- */
+struct tcp_entry *tcp_table_find(const struct tcp *tcp, const struct tcp_key *key);
+void tcp_table_insert(struct tcp *tcp, struct tcp_entry *entry);
+void tcp_table_remove(struct tcp *tcp, struct tcp_entry *entry);
+/* Gives the entry a slot, by which it can be walked over. false: all are taken. */
+bool tcp_slot_take(struct tcp *tcp, struct tcp_entry *entry);
+void tcp_slot_give(struct tcp *tcp, struct tcp_entry *entry);
+struct tcb *tcp_find_listener(const struct tcp *tcp, uint32_t address, uint16_t port);
+void tcp_bound_insert(struct tcp *tcp, struct tcb *tcb);
+void tcp_bound_remove(struct tcp *tcp, struct tcb *tcb);
+/* May `tcb` be bound there? */
+bool tcp_bound_free(const struct tcp *tcp, const struct tcb *tcb, uint32_t address, uint16_t port);
+
+/* ---- state.c: the life of a TCB ---- */
+/* ERR_NO_MEMORY, ERR_QUOTA, ERR_TOO_MANY. In CLOSED, with default options. */
+enum error tcp_tcb_new(struct tcp *tcp, net_owner owner, struct tcb **tcb);
+/* The one place where the state changes. */
+void tcp_set_state(struct tcp *tcp, struct tcb *tcb, enum tcp_state state);
+/* Over, for this reason: CLOSED, the user told; freed if nobody holds it, so do not touch it again. ERR_NONE: in order. */
+void tcp_end(struct tcp *tcp, struct tcb *tcb, enum error error);
+/* As tcp_end, but the peer is told with RST (RFC 9293 3.10.5). */
+void tcp_end_with_reset(struct tcp *tcp, struct tcb *tcb, enum error error);
+/* Both FINs are acknowledged: what is left is the waiting. Frees the TCB if nobody holds it. */
+void tcp_enter_time_wait(struct tcp *tcp, struct tcb *tcb, net_time now);
+/* Frees the TCB if it is over, has no socket and nothing to send. */
+void tcp_release(struct tcp *tcp, struct tcb *tcb);
+/* Has the peer to be told with RST when this connection is aborted? */
+bool tcp_is_synchronized(enum tcp_state state);
+void tcp_mark_changed(struct tcp *tcp, struct tcb *tcb);
+void tcp_mark_due(struct tcp *tcp, struct tcb *tcb);
+
+/* RFC 5961: may another challenge ACK (or answer to nonsense) go to this peer now? Counts it. */
+bool tcp_may_challenge(struct tcp *tcp, net_time now);
+
+/* ---- timewait.c ---- */
+/* Leaves a remnant of the connection for 2 MSL, the oldest one giving way if there are too many. ack_owed: and acknowledges. */
+void tcp_remnant_leave(struct tcp *tcp, struct tcb *tcb, bool ack_owed, net_time now);
+/* A segment for a remnant. true: it may open a new connection, whose ISN must lie behind *isn; the remnant is gone. */
+bool tcp_remnant_input(struct tcp *tcp, struct tcp_remnant *remnant, const struct tcp_segment *segment,
+                       struct sequence *isn, net_time now);
+void tcp_remnants_expire(struct tcp *tcp, net_time now);
+
+/* ---- listen.c ---- */
+void tcp_listen_input(struct tcp *tcp, struct tcb *listener, const struct tcp_segment *segment,
+                      const struct sequence *isn_after, net_time now);
+/* The handshake is complete. false: the queue of finished ones is full; the ACK counts as not seen. */
+bool tcp_listen_finish(struct tcp *tcp, struct tcb *tcb);
+/* The half-open or unaccepted connection leaves its listener's lists. */
+void tcp_listen_forget(struct tcb *tcb);
+
+/* ---- open.c ---- */
+/* Sets the send sequence variables for a SYN that is due. */
+void tcp_start_sending(struct tcb *tcb, struct sequence iss, net_time now);
+/* Sets the receive sequence variables and takes the options out of the peer's SYN. */
+void tcp_start_receiving(struct tcp *tcp, struct tcb *tcb, const struct tcp_segment *syn);
+/* The largest that its receive buffer needs (RFC 7323 2.3). */
+uint8_t tcp_window_shift(uint32_t buffer);
+
+/* ---- receive side: text.c ---- */
+/* RFC 9293 3.10.7.4, seventh and eighth step; what was trimmed starts at `seq`. */
+void tcp_take_text(struct tcp *tcp, struct tcb *tcb, struct sequence seq, struct span text, uint16_t merged,
+                   net_time now);
+/* The window that the next segment tells; it moves the right edge only by as much as is worth it (3.8.6.2.2). */
+uint32_t tcp_update_window(struct tcb *tcb);
+/* Would tcp_update_window move the edge far enough that the peer should be told at once? */
+bool tcp_window_update_due(const struct tcb *tcb);
+void tcp_ack_now(struct tcp *tcp, struct tcb *tcb);
+
+/* ---- output.c ---- */
+/* Is there anything that tcp_compose could make? */
+bool tcp_has_output(const struct tcp *tcp, const struct tcb *tcb);
+/* Marks the TCB due if there is. */
+void tcp_check_output(struct tcp *tcp, struct tcb *tcb, net_time now);
+/* Queues a segment of no connection; dropped when too many wait. */
+void tcp_reply(struct tcp *tcp, const struct tcp_reply *reply);
+/* RST in answer to a segment that fits nothing (RFC 9293 3.10.7.1). */
+void tcp_reply_reset(struct tcp *tcp, const struct tcp_segment *segment);
+
+/* ---- timers.c ---- */
+/* Chooses what the TCB has to wait for now, keeping a deadline that still holds. */
+void tcp_timer_choose(struct tcp *tcp, struct tcb *tcb, net_time now);
+/* Something was acknowledged: what is left gets the full time again (RFC 6298 5.3). */
+void tcp_timer_restart(struct tcp *tcp, struct tcb *tcb, net_time now);
+/* The heap hears of changed deadlines. */
+void tcp_timer_noted(struct tcp *tcp, struct tcb *tcb);
+void tcp_timer_stop(struct tcp *tcp, struct tcb *tcb);
+/* Runs what has come due, and leaves the earliest true deadline on top. */
+void tcp_timers_run(struct tcp *tcp, net_time now);
+
+/* ---- recovery.c ---- */
+/* A duplicate ACK (RFC 5681 2) came. */
+void tcp_recovery_duplicate(struct tcp *tcp, struct tcb *tcb);
+/* `acked` new bytes were acknowledged. */
+void tcp_recovery_acked(struct tcb *tcb, uint32_t acked);
+void tcp_recovery_timeout(struct tcb *tcb);
+/* How many bytes beyond the congestion window may be sent (RFC 3042). */
+uint32_t tcp_recovery_allowance(const struct tcb *tcb);
+
+/* ---- isn.c ---- */
+/* RFC 6528: a clock of 4 us ticks plus a keyed hash of the two ends. */
+struct sequence tcp_isn(const struct tcp *tcp, const struct tcp_key *key, net_time now);
+/* An ephemeral port that makes the key unique (RFC 6056 3.3.3). false: none is left. */
+bool tcp_choose_port(struct tcp *tcp, struct tcb *tcb, struct tcp_key *key);
+/* One that nobody is bound to, for bind and listen. */
+bool tcp_choose_bound_port(struct tcp *tcp, const struct tcb *tcb, uint32_t address, uint16_t *port);
+
+/* ---- small things that several files ask ---- */
+
+/* Sequence numbers sent and, as far as we reckon, still on their way. */
+static inline uint32_t tcp_flight(const struct tcb *tcb) {
+    return tcb->snd.nxt.value - tcb->snd.una.value;
+}
+
+/* The sequence number of the first byte in `send`: behind our SYN as long as that is not acknowledged. */
+static inline struct sequence tcp_send_start(const struct tcb *tcb) {
+    bool syn_out = tcb->state == TCP_SYN_SENT || tcb->state == TCP_SYN_RECEIVED;
+    return syn_out ? seq_add(tcb->iss, 1) : tcb->snd.una;
+}
+
+/* The sequence number behind the last byte that the user has written; our FIN's, when it is acknowledged or to be sent. */
+static inline struct sequence tcp_send_end(const struct tcb *tcb) {
+    return seq_add(tcp_send_start(tcb), buffer_length(&tcb->send));
+}
+
+static inline uint32_t tcp_min(uint32_t a, uint32_t b) {
+    return a < b ? a : b;
+}
+
+static inline uint32_t tcp_max(uint32_t a, uint32_t b) {
+    return a > b ? a : b;
+}

@@ -1,0 +1,114 @@
+/* text.c: the receive side: data into the stream (RFC 9293 3.10.7.4, seventh), FIN (eighth), when to acknowledge
+ * (RFC 9293 3.8.6.3, RFC 5681 4.2) and how much window to tell (3.8.6.2.2). */
+#include <net/tcp/tcb.h>
+
+#define ACK_DELAY     (NET_SECOND / 25)
+#define ACKS_DUE_MAX  8
+
+void tcp_ack_now(struct tcp *tcp, struct tcb *tcb) {
+    tcb->acks_due += tcb->acks_due == 0;
+    tcp_mark_due(tcp, tcb);
+}
+
+/* Each duplicate tells the peer that one more segment has left the network, so they are not merged. */
+static void ack_duplicate(struct tcp *tcp, struct tcb *tcb) {
+    tcb->acks_due += tcb->acks_due < ACKS_DUE_MAX;
+    tcp_mark_due(tcp, tcb);
+}
+
+static void ack_later(struct tcp *tcp, struct tcb *tcb, net_time now) {
+    if (tcb->ack_at == NET_NEVER) {
+        tcb->ack_at = net_time_after(now, ACK_DELAY);
+        tcp_timer_noted(tcp, tcb);
+    }
+}
+
+/* At least every second full segment is acknowledged at once, and everything at a connection's start, when the peer's
+ * window has to grow; a connection that answers what it gets lets the answer carry the ACK. */
+static void ack_in_order(struct tcp *tcp, struct tcb *tcb, net_time now) {
+    uint32_t unacknowledged = tcb->rcv.nxt.value - tcb->rcv.acked.value;
+    bool quick = tcb->quick_acks > 0 && !tcb->interactive;
+    if (quick || unacknowledged >= 2 * (uint32_t)tcb->rcv.mss) {
+        tcb->quick_acks -= tcb->quick_acks > 0;
+        tcp_ack_now(tcp, tcb);
+    } else {
+        ack_later(tcp, tcb, now);
+    }
+}
+
+/* Puts `text`, which starts `offset` bytes beyond rcv.nxt, into the stream. Returns by how much rcv.nxt moves. */
+static uint32_t store(struct tcp *tcp, struct tcb *tcb, uint32_t offset, struct span text) {
+    uint32_t end = tcp_min(offset + (uint32_t)text.length, buffer_space(&tcb->receive));
+    if (end <= offset) {
+        return 0;
+    }
+    uint32_t held = buffer_length(&tcb->receive);
+    if (buffer_reserve(&tcb->receive, tcp->arena, tcb->owner, held + end) != ERR_NONE) {
+        tcp->counters->tcp_no_memory++;
+        return 0;
+    }
+    uint32_t arrived = end;
+    bool kept = true;
+    if (offset != 0 || !gaps_empty(&tcb->gaps)) {
+        arrived = gaps_add(&tcb->gaps, offset, end, &kept);
+    }
+    if (kept) {
+        (void)ring_place(&tcb->receive.ring, offset, text.data, end - offset);
+        ring_extend(&tcb->receive.ring, arrived);
+    }
+    return arrived;
+}
+
+static void take_data(struct tcp *tcp, struct tcb *tcb, struct sequence seq, struct span text, net_time now) {
+    bool had_gaps = !gaps_empty(&tcb->gaps);
+    uint32_t offset = seq.value - tcb->rcv.nxt.value;
+    uint32_t arrived = store(tcp, tcb, offset, text);
+    tcb->rcv.nxt = seq_add(tcb->rcv.nxt, arrived);
+    if (arrived == 0) {
+        tcp->counters->tcp_out_of_order += offset != 0;
+        ack_duplicate(tcp, tcb);
+        return;
+    }
+    if (had_gaps) {
+        tcp_ack_now(tcp, tcb);
+    } else {
+        ack_in_order(tcp, tcb, now);
+    }
+    tcp_mark_changed(tcp, tcb);
+}
+
+void tcp_take_text(struct tcp *tcp, struct tcb *tcb, struct sequence seq, struct span text, uint16_t merged,
+                   net_time now) {
+    uint16_t size = merged != 0 ? merged : (uint16_t)tcp_min((uint32_t)text.length, UINT16_MAX);
+    tcb->rcv.mss = size > tcb->rcv.mss ? size : tcb->rcv.mss;
+    take_data(tcp, tcb, seq, text, now);
+}
+
+/* What the window's right edge could be. */
+static struct sequence open_edge(const struct tcb *tcb) {
+    uint32_t space = buffer_space(&tcb->receive);
+    uint32_t most = (uint32_t)UINT16_MAX << tcb->rcv.shift;
+    return seq_add(tcb->rcv.nxt, tcp_min(space, most));
+}
+
+/* Silly windows are not offered: the edge moves by a segment or half the buffer at least. */
+static bool worth_moving(const struct tcb *tcb, struct sequence edge) {
+    int32_t gain = seq_difference(edge, tcb->rcv.adv);
+    uint32_t enough = tcp_min(tcb->receive.most / 2, tcp_max(tcb->rcv.mss, 1));
+    return gain > 0 && (uint32_t)gain >= enough;
+}
+
+uint32_t tcp_update_window(struct tcb *tcb) {
+    struct sequence edge = open_edge(tcb);
+    if (worth_moving(tcb, edge)) {
+        tcb->rcv.adv = edge;
+    }
+    return tcb->rcv.adv.value - tcb->rcv.nxt.value;
+}
+
+bool tcp_window_update_due(const struct tcb *tcb) {
+    int32_t gain = seq_difference(open_edge(tcb), tcb->rcv.adv);
+    uint32_t enough = tcp_min(tcb->receive.most / 2, 2 * (uint32_t)tcp_max(tcb->rcv.mss, 536));
+    bool was_shut = seq_difference(tcb->rcv.adv, tcb->rcv.nxt) < (int32_t)tcb->rcv.mss;
+    return gain > 0 && ((uint32_t)gain >= tcb->receive.most / 2 || (was_shut && (uint32_t)gain >= enough));
+}

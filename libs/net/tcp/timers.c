@@ -1,0 +1,240 @@
+/* timers.c: time passes. Each TCB waits for one thing (struct tcp_timer) beside its delayed ACK; the TCBs that wait stand
+ * in a heap. A deadline that moves later, as most do, leaves the heap alone: its old place is corrected when it comes
+ * to the top. */
+#include <net/tcp/tcb.h>
+
+#define SYN_RETRIES    6  /* 127 s until connect gives up */
+#define SYN_ACK_RETRIES 5
+#define DATA_RETRIES   15 /* R2 of RFC 9293 3.8.3: a quarter of an hour */
+#define ORPHAN_RETRIES 8
+#define FIN_WAIT_TIME  (60 * NET_SECOND)
+#define OVERRIDE_TIME  (NET_SECOND / 5)
+
+/* ---- The heap ---- */
+
+static net_time true_deadline(const struct tcb *tcb) {
+    return net_time_min(tcb->timer.deadline, tcb->ack_at);
+}
+
+static void place(struct tcp *tcp, uint32_t index, struct tcb *tcb) {
+    tcp->heap[index] = tcb;
+    tcb->heap_index = index;
+}
+
+static void sift_up(struct tcp *tcp, uint32_t index, struct tcb *tcb) {
+    while (index > 0 && tcp->heap[(index - 1) / 2]->heap_time > tcb->heap_time) {
+        place(tcp, index, tcp->heap[(index - 1) / 2]);
+        index = (index - 1) / 2;
+    }
+    place(tcp, index, tcb);
+}
+
+static void sift_down(struct tcp *tcp, uint32_t index, struct tcb *tcb) {
+    for (;;) {
+        uint32_t child = 2 * index + 1;
+        if (child >= tcp->heap_count) {
+            break;
+        }
+        child += child + 1 < tcp->heap_count && tcp->heap[child + 1]->heap_time < tcp->heap[child]->heap_time;
+        if (tcp->heap[child]->heap_time >= tcb->heap_time) {
+            break;
+        }
+        place(tcp, index, tcp->heap[child]);
+        index = child;
+    }
+    place(tcp, index, tcb);
+}
+
+static void heap_remove(struct tcp *tcp, struct tcb *tcb) {
+    uint32_t index = tcb->heap_index;
+    if (index == TCP_NO_HEAP) {
+        return;
+    }
+    tcb->heap_index = TCP_NO_HEAP;
+    tcb->heap_time = NET_NEVER;
+    struct tcb *last = tcp->heap[--tcp->heap_count];
+    if (last == tcb) {
+        return;
+    }
+    if (index > 0 && tcp->heap[(index - 1) / 2]->heap_time > last->heap_time) {
+        sift_up(tcp, index, last);
+    } else {
+        sift_down(tcp, index, last);
+    }
+}
+
+void tcp_timer_noted(struct tcp *tcp, struct tcb *tcb) {
+    net_time deadline = true_deadline(tcb);
+    if (deadline >= tcb->heap_time) {
+        return;
+    }
+    tcb->heap_time = deadline;
+    sift_up(tcp, tcb->heap_index == TCP_NO_HEAP ? tcp->heap_count++ : tcb->heap_index, tcb);
+}
+
+/* The top of the heap is said to be earlier than it is. */
+static void correct_top(struct tcp *tcp, struct tcb *tcb, net_time deadline) {
+    if (deadline == NET_NEVER) {
+        heap_remove(tcp, tcb);
+    } else {
+        tcb->heap_time = deadline;
+        sift_down(tcp, 0, tcb);
+    }
+}
+
+/* ---- What to wait for ---- */
+
+static enum tcp_timer_kind choose_kind(const struct tcp *tcp, const struct tcb *tcb) {
+    if (tcb->state == TCP_CLOSED || tcb->state == TCP_LISTEN || tcb->state == TCP_TIME_WAIT) {
+        return TCP_TIMER_NONE;
+    }
+    if (tcp_flight(tcb) != 0) {
+        return TCP_TIMER_RETRANSMIT;
+    }
+    if (tcb->state < TCP_ESTABLISHED) {
+        return TCP_TIMER_NONE; /* its SYN is still due */
+    }
+    if (buffer_length(&tcb->send) != 0) {
+        return tcb->snd.wnd == 0 ? TCP_TIMER_PERSIST
+               : tcp_has_output(tcp, tcb) ? TCP_TIMER_NONE
+                                          : TCP_TIMER_OVERRIDE;
+    }
+    if (tcb->is_orphan && tcb->state == TCP_FIN_WAIT_2) {
+        return TCP_TIMER_FIN_WAIT;
+    }
+    return tcb->keepalive ? TCP_TIMER_KEEPALIVE : TCP_TIMER_NONE;
+}
+
+static net_time persist_delay(const struct tcb *tcb) {
+    net_time delay = (net_time)tcb->rtt.rto << (tcb->retries < 16 ? tcb->retries : 16);
+    return net_time_min(delay, RTO_MAX);
+}
+
+static net_time delay_of(const struct tcb *tcb, enum tcp_timer_kind kind) {
+    switch (kind) {
+    case TCP_TIMER_RETRANSMIT: return tcb->rtt.rto;
+    case TCP_TIMER_PERSIST: return persist_delay(tcb);
+    case TCP_TIMER_OVERRIDE: return OVERRIDE_TIME;
+    case TCP_TIMER_FIN_WAIT: return FIN_WAIT_TIME;
+    case TCP_TIMER_KEEPALIVE: return (tcb->retries == 0 ? tcb->keep_idle : tcb->keep_interval) * NET_SECOND;
+    default: return NET_NEVER;
+    }
+}
+
+static void set_timer(struct tcp *tcp, struct tcb *tcb, enum tcp_timer_kind kind, net_time now) {
+    tcb->timer = (struct tcp_timer){kind, net_time_after(now, delay_of(tcb, kind))};
+    tcp_timer_noted(tcp, tcb);
+}
+
+void tcp_timer_choose(struct tcp *tcp, struct tcb *tcb, net_time now) {
+    enum tcp_timer_kind kind = choose_kind(tcp, tcb);
+    if (kind != tcb->timer.kind) {
+        set_timer(tcp, tcb, kind, now);
+    }
+}
+
+void tcp_timer_restart(struct tcp *tcp, struct tcb *tcb, net_time now) {
+    if (tcb->timer.kind == TCP_TIMER_RETRANSMIT) {
+        set_timer(tcp, tcb, choose_kind(tcp, tcb), now);
+    }
+}
+
+void tcp_timer_stop(struct tcp *tcp, struct tcb *tcb) {
+    tcb->timer = (struct tcp_timer){TCP_TIMER_NONE, NET_NEVER};
+    tcb->ack_at = NET_NEVER;
+    heap_remove(tcp, tcb);
+}
+
+/* ---- What happens when it is over ---- */
+
+static uint8_t retry_limit(const struct tcb *tcb) {
+    switch (tcb->state) {
+    case TCP_SYN_SENT: return SYN_RETRIES;
+    case TCP_SYN_RECEIVED: return SYN_ACK_RETRIES;
+    default: return tcb->is_orphan ? ORPHAN_RETRIES : DATA_RETRIES;
+    }
+}
+
+/* The last the network said about the peer is a better reason than silence. */
+static void time_out(struct tcp *tcp, struct tcb *tcb) {
+    tcp_end(tcp, tcb, tcb->soft_error != ERR_NONE ? tcb->soft_error : ERR_TIMED_OUT);
+}
+
+/* RFC 6298 5.4 to 5.6, RFC 5681 3.1: everything unacknowledged counts as lost and goes out again from the start. */
+static void retransmit(struct tcp *tcp, struct tcb *tcb, net_time now) {
+    tcb->retries++;
+    tcp->counters->tcp_timeouts++;
+    congestion_timed_out(&tcb->congestion, tcp_flight(tcb), tcb->retries > 1);
+    tcp_recovery_timeout(tcb);
+    rtt_back_off(&tcb->rtt);
+    rtt_resent(&tcb->rtt);
+    tcb->syn_due = tcb->state == TCP_SYN_SENT || tcb->state == TCP_SYN_RECEIVED;
+    tcb->snd.nxt = tcb->snd.una;
+    tcp_check_output(tcp, tcb, now);
+}
+
+static void probe(struct tcp *tcp, struct tcb *tcb, net_time now) {
+    tcb->retries++;
+    tcb->probe_due = true;
+    tcp_mark_due(tcp, tcb);
+    set_timer(tcp, tcb, tcb->timer.kind, now);
+}
+
+static void keep_alive(struct tcp *tcp, struct tcb *tcb, net_time now) {
+    net_time idle = tcb->keep_idle * NET_SECOND;
+    if (tcb->retries == 0 && now - tcb->heard < idle) {
+        set_timer(tcp, tcb, TCP_TIMER_KEEPALIVE, tcb->heard);
+    } else if (tcb->retries >= tcb->keep_count) {
+        tcp_end_with_reset(tcp, tcb, ERR_TIMED_OUT);
+    } else {
+        probe(tcp, tcb, now);
+    }
+}
+
+static void run_timer(struct tcp *tcp, struct tcb *tcb, net_time now) {
+    enum tcp_timer_kind kind = tcb->timer.kind;
+    bool exhausted = tcb->retries >= retry_limit(tcb);
+    switch (kind) {
+    case TCP_TIMER_RETRANSMIT: (exhausted ? time_out(tcp, tcb) : retransmit(tcp, tcb, now)); break;
+    case TCP_TIMER_PERSIST: (exhausted ? time_out(tcp, tcb) : probe(tcp, tcb, now)); break;
+    case TCP_TIMER_KEEPALIVE: keep_alive(tcp, tcb, now); break;
+    case TCP_TIMER_FIN_WAIT: tcp_end(tcp, tcb, ERR_NONE); break;
+    case TCP_TIMER_OVERRIDE:
+        tcb->override = true;
+        tcp_check_output(tcp, tcb, now);
+        break;
+    case TCP_TIMER_NONE: break;
+    }
+}
+
+static void run_delayed_ack(struct tcp *tcp, struct tcb *tcb) {
+    tcb->ack_at = NET_NEVER;
+    tcb->interactive = false;
+    tcp_ack_now(tcp, tcb);
+}
+
+void tcp_timers_run(struct tcp *tcp, net_time now) {
+    tcp_remnants_expire(tcp, now);
+    while (tcp->heap_count > 0) {
+        struct tcb *tcb = tcp->heap[0];
+        net_time deadline = true_deadline(tcb);
+        if (deadline != tcb->heap_time) {
+            correct_top(tcp, tcb, deadline);
+        } else if (deadline > now) {
+            break;
+        } else if (tcb->ack_at <= now) {
+            run_delayed_ack(tcp, tcb);
+        } else {
+            run_timer(tcp, tcb, now);
+        }
+    }
+}
+
+net_time tcp_deadline(const struct tcp *tcp) {
+    if (!list_is_empty(&tcp->due) || tcp->reply_head != tcp->reply_tail) {
+        return 0;
+    }
+    struct list *oldest = list_first(&tcp->remnants);
+    net_time deadline = oldest == NULL ? NET_NEVER : LIST_ENTRY(oldest, struct tcp_remnant, link)->deadline;
+    return net_time_min(deadline, tcp->heap_count > 0 ? tcp->heap[0]->heap_time : NET_NEVER);
+}

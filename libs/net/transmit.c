@@ -1,0 +1,320 @@
+/* transmit.c: a frame's whole way out, read from top to bottom: whose turn it is, which way it goes, and the headers and
+ * payload written in place into the one slot. What has no slot stays due with its protocol, so a full device holds
+ * everybody back by itself. What waits for a neighbour is passed over until ARP has an answer. */
+#include "engine.h"
+#include <net/wire/udp.h>
+
+#define IP_OFFSET     ETHERNET_HEADER
+#define TCP_OFFSET    (ETHERNET_HEADER + IPV4_HEADER)
+#define HEADERS       (ETHERNET_HEADER + IPV4_HEADER)
+#define LOOPED_AT_ONCE 64
+
+/* ---- Which way ---- */
+
+enum way_answer { WAY_READY, WAY_WAITING, WAY_NONE };
+
+struct way {
+    struct mac destination;
+    uint32_t source;
+    bool local; /* it never leaves us */
+    enum error error;
+};
+
+static struct mac group_mac(uint32_t address) {
+    return (struct mac){{0x01, 0x00, 0x5e, (uint8_t)(address >> 16 & 0x7f), (uint8_t)(address >> 8), (uint8_t)address}};
+}
+
+static enum way_answer find_way(struct net *net, uint32_t source, uint32_t destination, struct way *way, net_time now) {
+    struct path path = routes_find(&net->routes, destination, source);
+    *way = (struct way){.source = source != 0 ? source : path.source, .error = ERR_NET_UNREACHABLE};
+    switch (path.kind) {
+    case PATH_NONE: return WAY_NONE;
+    case PATH_LOCAL:
+        way->local = true;
+        way->destination = net->neighbours.mac;
+        return WAY_READY;
+    case PATH_BROADCAST: way->destination = MAC_BROADCAST; return WAY_READY;
+    case PATH_MULTICAST: way->destination = group_mac(destination); return WAY_READY;
+    case PATH_NEIGHBOUR: break;
+    }
+    way->error = ERR_HOST_UNREACHABLE;
+    switch (neighbour_lookup(&net->neighbours, path.next_hop, &way->destination, now)) {
+    case NEIGHBOUR_READY: return WAY_READY;
+    case NEIGHBOUR_WAITING: return WAY_WAITING;
+    case NEIGHBOUR_FAILED: break;
+    }
+    return WAY_NONE;
+}
+
+/* ---- The outer headers ---- */
+
+static struct writer begin(struct net *net, struct net_slot *slot, struct mac destination, uint16_t type) {
+    struct writer writer = writer_of(slot->data, slot->capacity);
+    struct ethernet_header header = {.destination = destination, .source = net->neighbours.mac, .type = type};
+    slot->checksum_start = 0;
+    slot->checksum_offset = 0;
+    slot->gso_size = 0;
+    slot->header_length = 0;
+    ethernet_write(&writer, &header);
+    return writer;
+}
+
+static void write_ipv4(struct net *net, struct writer *writer, struct ipv4_header *header, size_t length) {
+    header->ttl = header->ttl != 0 ? header->ttl : IPV4_TTL;
+    header->id = net->ip_id++;
+    ipv4_write(writer, header, length);
+}
+
+/* false: it did not fit, which a slot of the promised size does not let happen. */
+static bool finish(struct net *net, struct net_slot *slot, struct writer *writer) {
+    if (writer->length < ETHERNET_MINIMUM) {
+        write_zeros(writer, ETHERNET_MINIMUM - writer->length);
+    }
+    slot->length = writer->length;
+    net->counters.frames_out += !writer->failed;
+    return !writer->failed;
+}
+
+/* ---- ARP ---- */
+
+static bool transmit_arp(struct net *net, struct net_slot *slot, net_time now) {
+    struct arp_output output;
+    if (!neighbours_next(&net->neighbours, &net->routes, now, &output)) {
+        return false;
+    }
+    struct writer writer = begin(net, slot, output.destination, ETHER_ARP);
+    arp_write(&writer, &output.packet);
+    neighbours_sent(&net->neighbours, &output, now);
+    return finish(net, slot, &writer);
+}
+
+/* ---- UDP of the engine itself: DHCP and DNS ---- */
+
+static bool send_own_datagram(struct net *net, struct net_slot *slot, const struct way *way, uint32_t destination,
+                              const struct udp_header *ports, struct span payload) {
+    struct writer writer = begin(net, slot, way->destination, ETHER_IPV4);
+    struct ipv4_header header = {.source = way->source, .destination = destination, .protocol = IP_UDP};
+    write_ipv4(net, &writer, &header, UDP_HEADER + payload.length);
+    udp_write(&writer, ports, way->source, destination, payload);
+    return finish(net, slot, &writer);
+}
+
+/* Before there is an address nobody can be asked for a MAC address: DHCP then goes to all. */
+static bool transmit_dhcp(struct net *net, struct net_slot *slot, net_time now) {
+    struct dhcp_output output;
+    if (!dhcp_next(&net->dhcp, now, &output)) {
+        return false;
+    }
+    struct way way = {.destination = MAC_BROADCAST, .source = output.source};
+    if (output.destination != IPV4_BROADCAST &&
+        find_way(net, output.source, output.destination, &way, now) == WAY_WAITING) {
+        return false;
+    }
+    uint8_t bytes[576];
+    struct writer message = writer_of(bytes, sizeof bytes);
+    dhcp_write(&message, &output.message);
+    dhcp_sent(&net->dhcp, now);
+    struct udp_header ports = {.source_port = DHCP_CLIENT_PORT, .destination_port = DHCP_SERVER_PORT};
+    return send_own_datagram(net, slot, &way, output.destination, &ports, writer_span(&message));
+}
+
+static bool transmit_dns(struct net *net, struct net_slot *slot, net_time now) {
+    struct dns_output output;
+    while (dns_next(&net->dns, &output)) {
+        struct way way;
+        uint32_t server = net_ipv4_value(&output.server);
+        switch (find_way(net, 0, server, &way, now)) {
+        case WAY_WAITING: dns_wait(&net->dns, &output); continue;
+        case WAY_NONE: dns_unreachable(&net->dns, &output, now); continue;
+        case WAY_READY: break;
+        }
+        uint8_t bytes[DNS_QUERY_MAX];
+        struct writer message = writer_of(bytes, sizeof bytes);
+        dns_write_query(&message, output.id, output.name, output.type);
+        dns_sent(&net->dns, &output, now);
+        struct udp_header ports = {.source_port = output.port, .destination_port = DNS_PORT};
+        return send_own_datagram(net, slot, &way, server, &ports, writer_span(&message));
+    }
+    return false;
+}
+
+/* ---- ICMP ---- */
+
+static bool transmit_icmp(struct net *net, struct net_slot *slot, net_time now) {
+    struct icmp_output output;
+    while (icmp_next(&net->icmp, &output)) {
+        struct way way;
+        enum way_answer answer = find_way(net, output.source, output.destination, &way, now);
+        if (answer == WAY_WAITING) {
+            icmp_wait(&net->icmp, &output);
+            continue;
+        }
+        if (answer == WAY_NONE) {
+            icmp_sent(&net->icmp, &output);
+            continue;
+        }
+        struct writer writer = begin(net, slot, way.destination, ETHER_IPV4);
+        struct ipv4_header header = {.source = way.source, .destination = output.destination, .protocol = IP_ICMP};
+        write_ipv4(net, &writer, &header, ICMP_HEADER + output.message.payload.length);
+        icmp_write(&writer, &output.message);
+        icmp_sent(&net->icmp, &output);
+        return finish(net, slot, &writer);
+    }
+    return false;
+}
+
+/* ---- Datagram sockets ---- */
+
+static void write_datagram(struct net *net, struct net_slot *slot, const struct way *way,
+                           const struct udp_output *output) {
+    uint32_t destination = net_ipv4_value(&output->peer.address);
+    struct writer writer = begin(net, slot, way->destination, ETHER_IPV4);
+    struct ipv4_header header = {.source = way->source,
+                                 .destination = destination,
+                                 .protocol = IP_UDP,
+                                 .ttl = output->socket->ttl};
+    write_ipv4(net, &writer, &header, UDP_HEADER + (size_t)output->length);
+    struct udp_header ports = {.source_port = output->local.port, .destination_port = output->peer.port};
+    udp_write_pieces(&writer, &ports, way->source, destination,
+                     span_of(output->payload.data[0], output->payload.length[0]),
+                     span_of(output->payload.data[1], output->payload.length[1]));
+    (void)finish(net, slot, &writer);
+}
+
+static bool transmit_udp(struct net *net, struct net_slot *slot, net_time now) {
+    struct udp_output output;
+    while (udp_next(&net->udp, &output)) {
+        struct way way;
+        uint32_t source = net_ipv4_value(&output.local.address);
+        enum way_answer answer = find_way(net, source, net_ipv4_value(&output.peer.address), &way, now);
+        if (answer == WAY_WAITING) {
+            udp_wait(&net->udp, &output);
+            continue;
+        }
+        if (answer == WAY_READY) {
+            write_datagram(net, slot, &way, &output);
+        }
+        udp_sent(&net->udp, &output, answer == WAY_NONE ? way.error : ERR_NONE);
+        datagram_changed(net, output.socket);
+        if (answer == WAY_READY) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- TCP ---- */
+
+/* Header, then the payload copied and summed in one pass; or, if the device sums, just copied. */
+static void write_tcp(const struct net *net, struct net_slot *slot, struct writer *writer,
+                      const struct tcp_departure *out, size_t header_length) {
+    tcp_write(writer, &out->header);
+    size_t length = header_length + out->payload[0].length + out->payload[1].length;
+    uint8_t *to = write_space(writer, length - header_length);
+    if (to == NULL) {
+        return;
+    }
+    struct checksum sum = {0};
+    for (int i = 0; i < 2; i++) {
+        if (out->payload[i].length == 0) {
+            continue;
+        }
+        if (net->config.checksum_out) {
+            memcpy(to, out->payload[i].data, out->payload[i].length);
+        } else {
+            checksum_copy(&sum, to, out->payload[i].data, out->payload[i].length);
+        }
+        to += out->payload[i].length;
+    }
+    uint8_t *segment = slot->data + TCP_OFFSET;
+    if (!net->config.checksum_out) {
+        tcp_write_checksum(segment, header_length, length, out->key.local_address, out->key.peer_address, &sum);
+        return;
+    }
+    checksum_add_pseudo(&sum, out->key.local_address, out->key.peer_address, IP_TCP, (uint32_t)length);
+    uint16_t start = checksum_folded(&sum);
+    segment[TCP_CHECKSUM_OFFSET] = (uint8_t)(start >> 8);
+    segment[TCP_CHECKSUM_OFFSET + 1] = (uint8_t)start;
+    slot->checksum_start = TCP_OFFSET;
+    slot->checksum_offset = TCP_CHECKSUM_OFFSET;
+}
+
+static bool write_segment(struct net *net, struct net_slot *slot, const struct way *way,
+                          const struct tcp_departure *out) {
+    size_t header_length = tcp_header_length(&out->header);
+    struct writer writer = begin(net, slot, way->destination, ETHER_IPV4);
+    struct ipv4_header header = {.source = out->key.local_address,
+                                 .destination = out->key.peer_address,
+                                 .protocol = IP_TCP,
+                                 .ttl = out->ttl,
+                                 .dont_fragment = true};
+    write_ipv4(net, &writer, &header, header_length + out->payload[0].length + out->payload[1].length);
+    write_tcp(net, slot, &writer, out, header_length);
+    slot->gso_size = out->gso_size;
+    slot->header_length = out->gso_size != 0 ? (uint16_t)(HEADERS + header_length) : 0;
+    return finish(net, slot, &writer);
+}
+
+static bool transmit_tcp(struct net *net, struct net_slot *slot, net_time now) {
+    struct tcp_turn turn;
+    while (tcp_due(net->tcp, &turn, now)) {
+        struct way way;
+        struct tcp_departure out;
+        switch (find_way(net, turn.source, turn.destination, &way, now)) {
+        case WAY_WAITING: tcp_park(net->tcp, &turn); continue;
+        case WAY_NONE: tcp_give_up(net->tcp, &turn, way.error, now); continue;
+        case WAY_READY: break;
+        }
+        if (tcp_compose(net->tcp, &turn, slot->capacity - ETHERNET_HEADER, &out, now)) {
+            return write_segment(net, slot, &way, &out);
+        }
+    }
+    return false;
+}
+
+/* ---- Whose turn it is ---- */
+
+/* ARP and DHCP come first, for the others wait for what they bring; then the rest take turns. */
+static bool transmit_one(struct net *net, struct net_slot *slot, net_time now) {
+    static bool (*const takers[])(struct net *net, struct net_slot *slot, net_time now) = {
+        transmit_tcp, transmit_udp, transmit_dns, transmit_icmp};
+    const uint32_t count = sizeof takers / sizeof takers[0];
+    net_pass_time(net, now);
+    if (transmit_arp(net, slot, now) || transmit_dhcp(net, slot, now)) {
+        return true;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (takers[net->turn++ % count](net, slot, now)) {
+            return true;
+        }
+    }
+    return transmit_arp(net, slot, now); /* those who had their turn may have asked for a neighbour */
+}
+
+/* What is for ourselves comes in again at once. */
+static bool is_looped(const struct net *net, const struct net_slot *slot) {
+    return memcmp(slot->data, net->neighbours.mac.bytes, 6) == 0;
+}
+
+static void loop_back(struct net *net, const struct net_slot *slot, net_time now) {
+    struct net_frame frame = {slot->data, slot->length, true, slot->gso_size};
+    net_receive(net, &frame, now);
+}
+
+bool net_transmit(struct net *net, struct net_slot *slot, net_time now) {
+    net->latest = now;
+    if (!net->up) {
+        return false;
+    }
+    for (int i = 0; i < LOOPED_AT_ONCE; i++) {
+        if (!transmit_one(net, slot, now)) {
+            net->settled = true;
+            return false;
+        }
+        if (!is_looped(net, slot)) {
+            return true;
+        }
+        loop_back(net, slot, now);
+    }
+    return false;
+}
