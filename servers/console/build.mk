@@ -1,0 +1,2 @@
+$(call program,console)
+$(call host_tests,console,,uart.c)
