@@ -46,9 +46,8 @@ def os_release():
     return dict(pairs)
 
 
-def source_entries():
-    """Yields (uri, suites, components) of every binary source that the machine's apt knows."""
-    etc = pathlib.Path("/etc/apt")
+def source_entries(etc):
+    """Yields (uri, suites, components) of every binary source in a folder like /etc/apt."""
     lists = [etc / "sources.list", *sorted((etc / "sources.list.d").glob("*.list"))]
     for path in filter(pathlib.Path.is_file, lists):
         for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
@@ -65,10 +64,10 @@ def source_entries():
                     yield uri, fields.get("suites", []), fields.get("components", [])
 
 
-def mirror():
+def mirror(etc=pathlib.Path("/etc/apt"), codename=None):
     """The URI of the Debian archive: of the source that offers `main` of the machine's own release."""
-    codename = os_release().get("VERSION_CODENAME", "")
-    for uri, suites, components in source_entries():
+    codename = codename or os_release().get("VERSION_CODENAME", "")
+    for uri, suites, components in source_entries(etc):
         if "main" in components and {codename, "stable"} & set(suites):
             return uri
     raise Failure(f"no apt source of this machine offers Debian {codename} main")
