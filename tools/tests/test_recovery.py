@@ -1,0 +1,53 @@
+"""What dies comes back, and takes nobody along."""
+import time
+
+import peers
+import pytest
+from guest import HOST
+from test_http import curl
+
+LARGE = 64 << 20
+WAYS = ["null", "constant", "kernel", "jump", "instruction", "privilege", "stack", "abort"]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_crash_is_reported_and_costs_nobody_else(guest, way):
+    output, status = guest.run(f"crash {way}")
+    assert status != 0
+    if way != "abort":
+        assert f"crash_{way}" in output or way in ("stack", "jump"), "no readable backtrace"
+    assert guest.run("echo alive").output.strip() == "alive"
+    assert curl(guest.url("/"))
+
+
+def test_exit_status_of_a_program(guest):
+    assert guest.run("crash exit").status == 42
+
+
+def test_driver_dies_in_a_download(guest, nginx):
+    data = peers.pattern(LARGE)
+    (nginx.www / "large.bin").write_bytes(data)
+    guest.begin(f"http -o /large.bin http://{HOST}:{nginx.port}/large.bin &")
+    guest.finish()
+    for _ in range(3):
+        time.sleep(0.5)
+        guest.ok("kill virtio_net")
+    guest.ok("wait", limit=600)
+    assert guest.shutdown() == 0
+    guest.disk.check()
+    assert guest.disk.read("/large.bin") == data
+
+
+@pytest.mark.parametrize("server", ["httpd", "virtio_net", "virtio_blk"])
+def test_a_killed_server_is_back(guest, server):
+    page = curl(guest.url("/"))
+    for _ in range(3):
+        guest.ok(f"kill {server}")
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                assert curl(guest.url("/"), limit=10) == page
+                break
+            except AssertionError:
+                assert time.monotonic() < deadline, f"{server} does not come back"
+                time.sleep(0.2)
