@@ -68,11 +68,19 @@ static void set_time(struct log *log, int64_t second) {
     log->second = second;
 }
 
-static void add_target(struct http_text *line, const char *target) {
-    for (size_t i = 0; i < TARGET_SHOWN && target[i]; i++) {
-        const unsigned char c = (unsigned char)target[i];
-        http_text_add(line, c < 0x20 || c >= 0x7f || c == '"' ? "?" : &target[i], 1);
+/* The request line; "-" for one that could not be read. */
+static void add_request(struct http_text *line, const struct log_entry *entry) {
+    if (!entry->target) {
+        http_text_string(line, "-");
+        return;
     }
+    http_text_string(line, entry->method);
+    http_text_string(line, " ");
+    for (size_t i = 0; i < TARGET_SHOWN && entry->target[i]; i++) {
+        const unsigned char c = (unsigned char)entry->target[i];
+        http_text_add(line, c < 0x20 || c >= 0x7f || c == '"' ? "?" : &entry->target[i], 1);
+    }
+    http_text_string(line, " HTTP/1.1");
 }
 
 void log_request(struct log *log, const struct log_entry *entry, int64_t second) {
@@ -91,10 +99,8 @@ void log_request(struct log *log, const struct log_entry *entry, int64_t second)
     http_text_string(line, " - - ");
     http_text_string(line, log->time);
     http_text_string(line, " \"");
-    http_text_string(line, entry->method);
-    http_text_string(line, " ");
-    add_target(line, entry->target);
-    http_text_string(line, " HTTP/1.1\" ");
+    add_request(line, entry);
+    http_text_string(line, "\" ");
     http_text_number(line, entry->status);
     http_text_string(line, " ");
     http_text_number(line, entry->length);

@@ -21,7 +21,7 @@ struct log {
 
 struct log_entry {
     struct in_addr peer;
-    const char *method, *target;
+    const char *method, *target; /* null: the request could not be read */
     unsigned status;
     uint64_t length;
 };

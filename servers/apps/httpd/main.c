@@ -87,12 +87,8 @@ static bool allocate(struct httpd *server) {
     return server->connections && server->polls && server->windows && server->parser;
 }
 
-int main(int count, char **arguments) {
-    struct httpd *server = calloc(1, sizeof(*server));
-    if (!server) {
-        fputs("httpd: out of memory\n", stderr);
-        return 1;
-    }
+/* The exit status: 2 for wrong usage, else 1, since serving ends only by a failure. */
+static int run(struct httpd *server, int count, char **arguments) {
     server->options = (struct options){
         .root = "/www", .port = 80, .connections_max = 1024, .timeout_ms = 15000, .memory = 4u << 20};
     if (!read_options(&server->options, count, arguments)) {
@@ -107,11 +103,25 @@ int main(int count, char **arguments) {
         return 1;
     }
     files_init(&server->files, server->options.root, &server->budget);
-    if (!server_start(server)) {
+    if (server_start(server)) {
+        printf("httpd: serving %s on port %u\n", server->options.root, server->options.port);
+        fflush(stdout);
+        server_run(server);
+    }
+    return 1;
+}
+
+int main(int count, char **arguments) {
+    struct httpd *server = calloc(1, sizeof(*server));
+    if (!server) {
+        fputs("httpd: out of memory\n", stderr);
         return 1;
     }
-    printf("httpd: serving %s on port %u\n", server->options.root, server->options.port);
-    fflush(stdout);
-    server_run(server);
-    return 1;
+    const int status = run(server, count, arguments);
+    free(server->connections);
+    free(server->polls);
+    free(server->windows);
+    budget_free(&server->budget, server->parser, sizeof(*server->parser));
+    free(server);
+    return status;
 }

@@ -129,8 +129,8 @@ static void write_log(struct httpd *server, struct connection *connection, const
     const bool read = request && request->head_seen;
     const struct log_entry entry = {
         .peer = connection->peer,
-        .method = read ? llhttp_method_name(request->machine.method) : "-",
-        .target = read ? http_target(request) : "-",
+        .method = read ? llhttp_method_name(request->machine.method) : NULL,
+        .target = read ? http_target(request) : NULL,
         .status = answer->status,
         .length = answer->head_only ? 0 : answer->length,
     };
