@@ -137,6 +137,11 @@ static enum error send(handle_t reply, const uint64_t *words, const void *payloa
         uint64_t status[MESSAGE_WORDS] = {ERR_TOO_LARGE};
         (void)!sys_reply(reply, status, NULL);
     }
+    for (unsigned i = 0; error != ERR_NONE && i < count; i++) {
+        if ((move >> i & 1) != 0) { /* what was given away is gone, whether it has arrived or not */
+            (void)!handle_close(handles[i]);
+        }
+    }
     return error;
 }
 

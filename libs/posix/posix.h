@@ -17,7 +17,7 @@
 #define DESCRIPTORS  2048
 #define TRANSFER_MAX 65536u /* bytes that one call to a server moves */
 #define PATH_SIZE    1024
-#define EVENT_SERVER 4 /* bit of the task's event: a server has published "net" */
+#define EVENT_SERVER 4 /* bit of the task's event: a server has published "tcpip" */
 
 struct open_file;
 

@@ -22,7 +22,7 @@ static enum error make_page(struct session *session) {
 /* A new server is the only sign that the old one has died which reaches a task that waits. */
 static void watch_server(handle_t event) {
     uint64_t bits;
-    if (name_watch("net", event, EVENT_SERVER) == ERR_NONE) {
+    if (name_watch("tcpip", event, EVENT_SERVER) == ERR_NONE) {
         (void)!event_wait(event, EVENT_SERVER, 0, &bits); /* that it is there now is no news */
     }
 }
@@ -39,7 +39,7 @@ static enum error attach(struct session *session) {
     if (session->generation == 0) {
         watch_server(event);
     }
-    error = name_find("net", &port);
+    error = name_find("tcpip", &port);
     if (error != ERR_NONE) {
         return error;
     }

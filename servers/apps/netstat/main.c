@@ -31,7 +31,7 @@ static int kind_of(int argc, char **argv) {
 
 static enum error report(uint32_t kind, char *text, size_t *length) {
     handle_t net;
-    enum error error = name_find("net", &net);
+    enum error error = name_find("tcpip", &net);
     return error ? error : tcpip_report(net, kind, text, REPORT_SIZE, length);
 }
 

@@ -1,0 +1,1 @@
+$(call program,tcpip,net ring ipc base)

@@ -1,0 +1,62 @@
+/* config.c: what the option "ip" says: "dhcp", or "10.0.2.15/24,gw=10.0.2.2,dns=10.0.2.3,dns=10.0.2.4". */
+#include "tcpip.h"
+#include <base/text.h>
+#include <string.h>
+
+/* A dotted quad at *at, which moves behind it. */
+static bool parse_address(const char **at, struct net_address *address) {
+    *address = (struct net_address){.family = NET_IPV4};
+    for (int i = 0; i < 4; i++) {
+        uint64_t value;
+        if (!text_number(*at, 10, &value, at) || value > 255 || (i < 3 && *(*at)++ != '.')) {
+            return false;
+        }
+        address->bytes[i] = (uint8_t)value;
+    }
+    return true;
+}
+
+static bool parse_dns(const char **at, struct net_config *config) {
+    for (int i = 0; i < 3; i++) {
+        if (config->dns[i].family == 0) {
+            return parse_address(at, &config->dns[i]);
+        }
+    }
+    return false;
+}
+
+/* One of the parts behind the address. */
+static bool parse_part(const char **at, struct net_config *config) {
+    if (strncmp(*at, "gw=", 3) == 0) {
+        *at += 3;
+        return parse_address(at, &config->gateway);
+    }
+    if (strncmp(*at, "dns=", 4) == 0) {
+        *at += 4;
+        return parse_dns(at, config);
+    }
+    return false;
+}
+
+enum error config_parse(const char *text, struct net_config *config) {
+    struct net_config parsed = *config;
+    const char *at = text;
+    uint64_t prefix = 24;
+    parsed.dhcp = strcmp(text, "dhcp") == 0;
+    if (!parsed.dhcp) {
+        if (!parse_address(&at, &parsed.address)) {
+            return ERR_MALFORMED;
+        }
+        if (*at == '/' && (++at, !text_number(at, 10, &prefix, &at) || prefix > 32)) {
+            return ERR_MALFORMED;
+        }
+        parsed.prefix_length = (uint8_t)prefix;
+        while (*at != '\0') {
+            if (*at++ != ',' || !parse_part(&at, &parsed)) {
+                return ERR_MALFORMED;
+            }
+        }
+    }
+    *config = parsed;
+    return ERR_NONE;
+}

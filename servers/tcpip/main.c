@@ -1,0 +1,215 @@
+/* main.c: the network server: the engine between its clients' calls and the driver's rings.
+ *
+ * One loop (libs/os/server): calls change the engine at once; what came in meanwhile and what is due to go
+ * out is moved by on_idle, once per batch: take all frames, tell the sockets, fill frames to send, wake the
+ * driver and the clients once each. Read tcpip.h next, then calls.c for what a client can ask, device.c for
+ * the driver. */
+#include "tcpip.h"
+#include <ipc/init.h>
+#include <os/os.h>
+#include <os/syscall.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MICROSECOND     1000u         /* ns */
+#define DRIVER_PATIENCE 2000000000ull /* ns to wait for a driver before serving without one */
+#define STARVED_DELAY   5000000ull    /* ns until a look at a driver that gives no buffers back */
+#define ENGINE_SHARE(quota)                                                                                  \
+    ((quota) / 8 * 5) /* of the task's memory; buffers for frames and the tables have the rest */
+#define ENGINE_LEAST     (2u << 20)
+#define FRAMES_PER_BATCH 256
+#define MTU_MOST         2000 /* what a buffer of the pool holds */
+
+net_time tcpip_now(void) {
+    return clock_now() / MICROSECOND;
+}
+
+/* ---- One batch ---- */
+
+static void follow_device(struct tcpip *tcpip) {
+    const struct netdev_info *info = &tcpip->device.info;
+    struct net_config *config = &tcpip->config;
+    memcpy(config->mac, info->mac, sizeof config->mac);
+    config->mtu = info->mtu >= 576 && info->mtu <= MTU_MOST ? info->mtu : 1500;
+    config->checksum_out = (info->offloads & NETDEV_CHECKSUM_OUT) != 0;
+    config->segment_out = config->checksum_out && (info->offloads & NETDEV_SEGMENT_OUT) != 0;
+    tcpip->link_up = info->link_up != 0;
+}
+
+static void link_changed(struct tcpip *tcpip) {
+    follow_device(tcpip);
+    (void)!net_link(tcpip->net, &tcpip->config, tcpip->link_up,
+                    tcpip_now()); /* follow_device keeps to its bounds */
+}
+
+static void receive_frames(struct tcpip *tcpip) {
+    struct net_frame frame;
+    net_time now = tcpip_now();
+    for (int i = 0; i < FRAMES_PER_BATCH && device_receive(&tcpip->device, &frame); i++) {
+        net_receive(tcpip->net, &frame, now);
+    }
+    device_refill(&tcpip->device);
+}
+
+static void transmit_frames(struct tcpip *tcpip) {
+    struct net_slot slot;
+    net_time now = tcpip_now();
+    while (device_slot(&tcpip->device, &slot) && net_transmit(tcpip->net, &slot, now)) {
+        device_send(&tcpip->device, &slot);
+    }
+}
+
+/* Hands the engine's events on. False: there were none. */
+static bool take_events(struct tcpip *tcpip) {
+    struct net_event event;
+    bool any = false;
+    while (net_next_event(tcpip->net, &event)) {
+        struct socket *socket;
+        any = true;
+        switch (event.kind) {
+        case NET_EVENT_SOCKET:
+            socket = socket_by_id(tcpip, event.socket);
+            if (socket != NULL) {
+                calls_retry(tcpip, socket);
+            }
+            break;
+        case NET_EVENT_NAME: calls_resolved(tcpip, event.owner, event.query); break;
+        case NET_EVENT_ADDRESS: break;
+        }
+    }
+    return any;
+}
+
+static void on_idle(void *context) {
+    struct tcpip *tcpip = context;
+    device_awake(&tcpip->device);
+    receive_frames(tcpip);
+    do {
+        (void)take_events(tcpip);
+        transmit_frames(tcpip);
+    } while (
+        take_events(tcpip)); /* answers make room for more to send, and time that has passed makes events */
+    device_flush(&tcpip->device);
+    sessions_signal(tcpip);
+    tcpip->busy = !device_sleep(&tcpip->device);
+}
+
+static uint64_t deadline(void *context) {
+    struct tcpip *tcpip = context;
+    if (tcpip->busy) {
+        return 0;
+    }
+    net_time next = net_deadline(tcpip->net);
+    uint64_t time = next < NET_NEVER / MICROSECOND ? next * MICROSECOND : NEVER;
+    bool stuck = tcpip->device.starved || !tcpip->device.open;
+    uint64_t patience = clock_now() + STARVED_DELAY;
+    return stuck && time < patience ? patience : time;
+}
+
+/* ---- What comes ---- */
+
+static void on_call(void *context, struct request *request) {
+    calls_dispatch(context, request);
+}
+
+static void on_closed(void *context, uint64_t badge) {
+    badge_closed(context, badge);
+}
+
+static void on_event(void *context, uint64_t bits) {
+    struct tcpip *tcpip = context;
+    if ((bits & DEVICE_SIGNAL_PUBLISHED) != 0 && device_connect(&tcpip->device)) {
+        link_changed(tcpip);
+    } else if ((bits & NETDEV_SIGNAL_LINK) != 0) {
+        device_refresh(&tcpip->device);
+        link_changed(tcpip);
+    }
+}
+
+/* ---- Start ---- */
+
+static void configure(struct tcpip *tcpip) {
+    const uint8_t *seed = start_info()->seed;
+    struct net_config *config = &tcpip->config;
+    char text[1024] = "";
+    size_t length = 0;
+    memcpy(config->seed, seed, sizeof config->seed);
+    memcpy(tcpip->seed, seed + sizeof config->seed, sizeof tcpip->seed);
+    random_seed(&tcpip->random, tcpip->seed[0], tcpip->seed[1]);
+    config->dhcp = true;
+    config->mtu = 1500;
+    config->sockets_max = SOCKETS_MAX;
+    strcpy(config->host_name, "minato");
+    if (init_option(start_handle("init"), "ip", text, sizeof text - 1, &length) == ERR_NONE && length != 0 &&
+        config_parse(text, config) != ERR_NONE) {
+        log_line("ip=%s makes no sense: dhcp instead", text);
+    }
+}
+
+/* Gives the engine its memory: most of what the task may have. */
+static enum error start_engine(struct tcpip *tcpip) {
+    struct task_info info;
+    void *memory;
+    enum error error = sys_task_info(HANDLE_NONE, &info);
+    if (error != ERR_NONE) {
+        return error;
+    }
+    size_t size = ENGINE_SHARE(info.quota - info.memory_used) & ~(size_t)(PAGE_SIZE - 1);
+    while ((error = memory_make(size, false, NULL, &memory)) != ERR_NONE && size > ENGINE_LEAST) {
+        size = size / 4 * 3 & ~(size_t)(PAGE_SIZE - 1);
+    }
+    if (error != ERR_NONE) {
+        return error;
+    }
+    tcpip->config.owner_budget = (uint32_t)(size / 2);
+    /* A small machine has room for fewer sockets: half of the memory at most is for their fixed parts. */
+    do {
+        error = net_init(&tcpip->net, &tcpip->config, memory, size, tcpip_now());
+    } while (error == ERR_NO_MEMORY && (tcpip->config.sockets_max /= 2) != 0);
+    return error;
+}
+
+/* The driver usually comes within a moment; without one the server serves all the same, on a link that is
+ * down. */
+static void wait_for_driver(struct tcpip *tcpip) {
+    uint64_t bits, until = clock_now() + DRIVER_PATIENCE;
+    while (!device_connect(&tcpip->device)) {
+        if (event_wait(tcpip->server.event, DEVICE_SIGNAL_PUBLISHED, until, &bits) != ERR_NONE) {
+            log_line("no network driver yet");
+            return;
+        }
+    }
+    follow_device(tcpip);
+}
+
+static enum error start(struct tcpip *tcpip) {
+    static const struct server_handlers handlers = {
+        .call = on_call, .event = on_event, .closed = on_closed, .idle = on_idle, .deadline = deadline};
+    handle_t event;
+    sessions_init(tcpip);
+    configure(tcpip);
+    enum error error = event_make(&event);
+    if (error == ERR_NONE) {
+        tcpip->server.event = event;
+        error = device_init(&tcpip->device, event);
+    }
+    if (error == ERR_NONE) {
+        wait_for_driver(tcpip);
+        error = start_engine(tcpip);
+    }
+    if (error == ERR_NONE) {
+        error = server_init_event(&tcpip->server, &handlers, tcpip, tcpip->receive_buffer,
+                                  sizeof tcpip->receive_buffer, event);
+    }
+    return error == ERR_NONE ? name_publish("tcpip", tcpip->server.port) : error;
+}
+
+int main(void) {
+    static struct tcpip tcpip;
+    enum error error = start(&tcpip);
+    if (error != ERR_NONE) {
+        log_line("cannot start: %s", error_text(error));
+        return EXIT_FAILURE;
+    }
+    server_run(&tcpip.server);
+}
