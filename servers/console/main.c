@@ -96,8 +96,11 @@ static void feed_reader(struct console *console) {
     if (length == 0) {
         return;
     }
-    if (console->reader.reply != HANDLE_NONE && console_read_reply_parked(&console->reader, bytes, length) == ERR_NONE) {
-        typed_take(&console->typed, length);
+    size_t given;
+    if (console->reader.reply != HANDLE_NONE &&
+        parked_write(&console->reader, 0, bytes, length, &given) == ERR_NONE &&
+        console_read_reply_parked(&console->reader, NULL, given) == ERR_NONE) {
+        typed_take(&console->typed, given);
         return;
     }
     if (console->watcher != HANDLE_NONE) {
@@ -116,8 +119,10 @@ static void on_read(void *context, struct request *request, bool wait) {
     size_t length;
     const uint8_t *bytes = typed_piece(&console->typed, &length);
     if (length != 0) {
-        console_read_reply(request, bytes, length);
-        typed_take(&console->typed, length);
+        size_t given; /* what does not fit into the reader's buffer stays for the next read */
+        (void)!request_write(request, 0, bytes, length, &given);
+        console_read_reply(request, NULL, given);
+        typed_take(&console->typed, given);
     } else if (!wait) {
         request_fail(request, ERR_WOULD_BLOCK);
     } else if (reader_waits(console)) {

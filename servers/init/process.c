@@ -106,6 +106,8 @@ static void start_entry(struct init *init, struct process *process) {
     } else {
         log_line("%s does not start: %s", process->name, error_text(error));
         rest(process, clock_now());
+        bool hopeless = error == ERR_NOT_FOUND || error == ERR_MALFORMED || error == ERR_INVALID;
+        process->restart_at = hopeless ? NEVER : process->restart_at;
     }
 }
 
