@@ -31,6 +31,9 @@ struct start_info {
     struct start_grant grants[START_GRANTS];
 };
 
+/* The bit by which a driver's interrupt signals the event granted as "irq-event"; the others are the driver's own. */
+#define START_INTERRUPT (1ull << 63)
+
 const struct start_info *start_info(void);
 /* The handle granted under `name` ("log", "init", "device.net0", "irq.net0", "self", ...), HANDLE_NONE when there is none. */
 handle_t start_handle(const char *name);

@@ -161,7 +161,7 @@ static enum error grant_interrupt(struct making *making, const struct device *de
         return error;
     }
     snprintf(name, sizeof name, "irq.%s", device->name);
-    error = sys_interrupt_create(making->init->boot->machine, device->interrupt, event, 1, &interrupt);
+    error = sys_interrupt_create(making->init->boot->machine, device->interrupt, event, START_INTERRUPT, &interrupt);
     if (error == ERR_NONE) {
         error = grant_away(making, name, (handle_t)interrupt, RIGHT_WAIT, device->interrupt);
     }

@@ -181,7 +181,10 @@ static enum error start(struct virtio_blk *blk) {
         struct virtio_registers registers = mmio_registers(base);
         error = disk_init(&blk->disk, &registers, queue, data);
     }
-    return error == ERR_NONE ? server_init(&blk->server, &server_handlers, blk, NULL, 0) : error;
+    blk->interrupt = start_handle("irq.disk0");
+    return error == ERR_NONE
+               ? server_init_event(&blk->server, &server_handlers, blk, NULL, 0, start_handle("irq-event"))
+               : error;
 }
 
 int main(void) {

@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Bits of the server's event: the client's signals, and the interrupt's, which init chose. */
 #define ROUNDS_MAX 64 /* of work before the port is looked at again */
 
 struct mapping {
@@ -26,6 +25,7 @@ struct virtio_net {
     struct server server;
     struct driver driver;
     handle_t interrupt;
+    handle_t kick; /* the server's event, for clients: only to be signalled */
     struct dma_memory queues[2];
     bool busy; /* work was left when the port had to be looked at */
 
@@ -98,7 +98,7 @@ static void handle_open(void *context, struct request *request, uint32_t offload
         if (error == ERR_NONE) {
             replace_client(net, &pool, &rings, event);
             fill_info(net);
-            netdev_open_reply(request, net->server.event, false, &net->info);
+            netdev_open_reply(request, net->kick, false, &net->info);
             return;
         }
     }
@@ -128,7 +128,7 @@ static void tell_client(struct virtio_net *net, uint64_t signals) {
 
 static void on_event(void *context, uint64_t bits) {
     struct virtio_net *net = context;
-    if ((bits & ~(uint64_t)(NETDEV_SIGNAL_TX_PENDING | NETDEV_SIGNAL_RX_FREE)) != 0) {
+    if ((bits & START_INTERRUPT) != 0) {
         tell_client(net, driver_interrupt(&net->driver));
         (void)interrupt_acknowledge(net->interrupt);
     }
@@ -175,7 +175,11 @@ static enum error start(struct virtio_net *net) {
         error = make_queue_memory(&net->queues[i]);
     }
     if (error == ERR_NONE) {
-        error = server_init(&net->server, &server_handlers, net, NULL, 0);
+        net->interrupt = start_handle("irq.net0");
+        error = server_init_event(&net->server, &server_handlers, net, NULL, 0, start_handle("irq-event"));
+    }
+    if (error == ERR_NONE) {
+        error = handle_duplicate(net->server.event, RIGHT_SIGNAL | RIGHT_PASS, 0, &net->kick);
     }
     return error;
 }
