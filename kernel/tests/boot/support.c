@@ -3,6 +3,8 @@
 
 extern char __text_start[], __text_end[], __tls_base[], __image_end[];
 void child_start(void);
+void *memcpy(void *restrict to, const void *restrict from, size_t length);
+void *memset(void *to, int value, size_t length);
 
 void *memcpy(void *restrict to, const void *restrict from, size_t length) {
     char *t = to;

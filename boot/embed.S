@@ -1,4 +1,4 @@
-/* first_task.S: the first task's program file, carried inside the kernel's image. */
+/* embed.S: the first task's program file, carried inside the kernel's image. */
 
     .section .rodata.first_task, "a"
     .balign 4096
