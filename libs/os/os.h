@@ -36,7 +36,7 @@ enum error event_wait(handle_t event, uint64_t mask, uint64_t deadline, uint64_t
 enum error interrupt_acknowledge(handle_t interrupt);
 
 /* Names. A server publishes its port (rights SEND|PASS are given away); whoever the manifest allows finds it.
- * name_find waits until there is one; name_try says ERR_NOT_FOUND at once; name_watch makes init signal `bits` of
+ * name_find waits until there is one (ERR_NOT_FOUND: there will be none); name_try says ERR_NOT_FOUND at once; name_watch makes init signal `bits` of
  * `event` whenever the name is published (again). ERR_NO_RIGHT: not in the manifest. */
 enum error name_publish(const char *name, handle_t port);
 enum error name_find(const char *name, handle_t *port);

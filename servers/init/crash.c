@@ -9,7 +9,7 @@
 #include <os/syscall.h>
 #include <stdio.h>
 
-#define FRAMES_MAX 24
+#define FRAMES_MAX 16
 #define REGISTERS  32
 #define WHERE_SIZE (SYMBOL_SIZE + 32)
 
@@ -65,12 +65,19 @@ static bool read_frame(handle_t task, uint64_t frame, uint64_t words[2]) {
     return frame >= 16 && frame % 8 == 0 && sys_task_read(task, frame - 16, words, 16, &done) == ERR_NONE && done == 16;
 }
 
+static bool same_function(struct span symbols, uint64_t a, uint64_t b) {
+    char name[SYMBOL_SIZE];
+    uint64_t a_offset, b_offset;
+    return symbol_find(symbols, a, name, &a_offset) && symbol_find(symbols, b, name, &b_offset) && a - a_offset == b - b_offset;
+}
+
 static void report_backtrace(handle_t task, struct span symbols, const uint64_t *registers) {
     unsigned number = 0;
     uint64_t frame = registers[FP], words[2];
     report_frame(symbols, &number, registers[0]);
     bool has_frame = read_frame(task, frame, words);
-    if (!has_frame || words[1] != registers[RA]) { /* a function that has not made its frame, or makes none */
+    bool left_over = same_function(symbols, registers[0], registers[RA]); /* of a call that has returned */
+    if (!has_frame || (words[1] != registers[RA] && !left_over)) { /* its function has no frame, or not yet */
         report_frame(symbols, &number, registers[RA]);
     }
     while (has_frame && number < FRAMES_MAX && words[1] != 0) {

@@ -1,6 +1,8 @@
 /* names.c: three small tables; linear search is enough for two dozen names. */
 #include "names.h"
 
+#include "process.h"
+
 #include <base/text.h>
 #include <os/os.h>
 
@@ -83,6 +85,15 @@ enum error names_watch(struct init *init, const char *name, handle_t event, uint
         return ERR_NONE;
     }
     return ERR_TOO_MANY;
+}
+
+void names_give_up(struct init *init) {
+    for (unsigned i = 0; i < PARKED_FINDS; i++) {
+        struct find *find = &init->finds[i];
+        if (find->parked.reply != HANDLE_NONE && !process_will_serve(init, find->name)) {
+            parked_fail(&find->parked, ERR_NOT_FOUND);
+        }
+    }
 }
 
 void names_drop_owner(struct init *init, uint32_t owner) {

@@ -17,5 +17,8 @@ enum error names_park(struct init *init, struct request *request, const char *na
  * ERR_TOO_MANY. */
 enum error names_watch(struct init *init, const char *name, handle_t event, uint64_t bits, uint32_t owner);
 
+/* A task will not be started again: whoever waits for a name that nobody is left to publish is told ERR_NOT_FOUND. */
+void names_give_up(struct init *init);
+
 /* Everything that the task of this id published, waits for or watches is taken back. */
 void names_drop_owner(struct init *init, uint32_t owner);

@@ -34,6 +34,17 @@ struct process *process_named(struct init *init, const char *name) {
     return NULL;
 }
 
+bool process_will_serve(const struct init *init, const char *name) {
+    for (unsigned i = 0; i < PROCESSES; i++) {
+        const struct process *process = &init->processes[i];
+        bool alive = process->state == PROCESS_RUNNING || (process->state == PROCESS_RESTING && process->restart_at != NEVER);
+        if (alive && manifest_names(&process->entry->serves, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool process_may(const struct process *process, enum may right) {
     return (process->may & right) != 0;
 }
@@ -89,6 +100,17 @@ static void rest(struct process *process, uint64_t now) {
     process->restart_at = restart_after(&process->entry->restart, &process->restart, now);
 }
 
+/* Rests for good: starting it again would end in the same way. */
+static void give_up(struct process *process, const char *why) {
+    log_line("%s does not start: %s", process->name, why);
+    process->state = PROCESS_RESTING;
+    process->restart_at = NEVER;
+}
+
+static bool device_is_there(struct init *init, const struct manifest_entry *entry) {
+    return entry->device[0] == '\0' || devices_named(&init->devices, entry->device) != NULL;
+}
+
 static void start_entry(struct init *init, struct process *process) {
     char arguments[MANIFEST_NAME + MANIFEST_ARGUMENTS + 1];
     text_copy(arguments, sizeof arguments, process->name);
@@ -103,11 +125,11 @@ static void start_entry(struct init *init, struct process *process) {
     enum error error = loader_start(init, process, &launch);
     if (error == ERR_NONE) {
         process->state = PROCESS_RUNNING;
+    } else if (error == ERR_NOT_FOUND || error == ERR_MALFORMED || error == ERR_INVALID) {
+        give_up(process, error_text(error));
     } else {
         log_line("%s does not start: %s", process->name, error_text(error));
         rest(process, clock_now());
-        bool hopeless = error == ERR_NOT_FOUND || error == ERR_MALFORMED || error == ERR_INVALID;
-        process->restart_at = hopeless ? NEVER : process->restart_at;
     }
 }
 
@@ -124,7 +146,11 @@ void process_start_all(struct init *init, const char *without) {
         }
         process->may = entry->may;
         process->uses = UINT32_MAX;
-        start_entry(init, process);
+        if (device_is_there(init, entry)) {
+            start_entry(init, process);
+        } else {
+            give_up(process, "the machine has no such device");
+        }
     }
 }
 
@@ -260,6 +286,7 @@ static void end_entry(struct init *init, struct process *process) {
     uint64_t now = clock_now();
     rest(process, now);
     if (process->restart_at == NEVER) {
+        names_give_up(init);
         log_line("%s %s with status %lld", process->name, ends[process->end & 3], (long long)process->status);
     } else {
         log_line("%s %s with status %lld, starts again in %llu ms", process->name, ends[process->end & 3],

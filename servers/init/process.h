@@ -16,6 +16,9 @@ struct process *process_find(struct init *init, uint32_t id);
 /* A running task of the manifest by its name. */
 struct process *process_named(struct init *init, const char *name);
 
+/* Is there a task that publishes the name, or will when it is started again? */
+bool process_will_serve(const struct init *init, const char *name);
+
 bool process_may(const struct process *process, enum may right);
 bool process_uses(const struct process *process, const char *name);
 

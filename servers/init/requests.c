@@ -59,7 +59,8 @@ static void on_find(void *context, struct request *request, bool wait, const cha
         init_find_reply(request, port, false);
         return;
     }
-    enum error error = wait ? names_park(init, request, name) : ERR_NOT_FOUND;
+    bool hope = wait && process_will_serve(init, name);
+    enum error error = hope ? names_park(init, request, name) : ERR_NOT_FOUND;
     if (error != ERR_NONE) {
         request_fail(request, error);
     }
