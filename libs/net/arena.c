@@ -1,5 +1,6 @@
-/* arena.c: the buddy allocator. A run of 2^order blocks starts at a multiple of 2^order; its buddy is the run that
- * differs only in that bit. map[start] holds the order of the run that starts there, with RUN_FREE if it is free. */
+/* arena.c: the buddy allocator. A run of 2^order blocks starts at a multiple of 2^order; its buddy is the run
+ * that differs only in that bit. map[start] holds the order of the run that starts there, with RUN_FREE if it
+ * is free. */
 #include <net/arena.h>
 
 #define RUN_FREE  0x80

@@ -1,8 +1,8 @@
 /* arena.h: all of the engine's memory that comes and goes, and who pays for it.
  *
- * A buddy allocator over memory given once: blocks of 128 bytes times a power of two, halved when needed and joined
- * again when both halves are free, so that it neither grows nor wears out. Each take and give names an owner, whose
- * budget bounds what it may hold; NET_OWNER_ENGINE has no bound but the arena's end. */
+ * A buddy allocator over memory given once: blocks of 128 bytes times a power of two, halved when needed and
+ * joined again when both halves are free, so that it neither grows nor wears out. Each take and give names an
+ * owner, whose budget bounds what it may hold; NET_OWNER_ENGINE has no bound but the arena's end. */
 #pragma once
 
 #include <base/error.h>
@@ -26,7 +26,8 @@ struct arena {
 /* Lays out `size` bytes at `memory` for owners 0 … owners-1, each but 0 bounded by `budget` bytes.
  * ERR_NO_MEMORY: too small for even that. */
 enum error arena_init(struct arena *arena, void *memory, size_t size, uint32_t owners, uint32_t budget);
-/* At least `size` bytes, aligned to 64, contents undefined, on the owner's bill. ERR_QUOTA: its budget; ERR_NO_MEMORY. */
+/* At least `size` bytes, aligned to 64, contents undefined, on the owner's bill. ERR_QUOTA: its budget;
+ * ERR_NO_MEMORY. */
 enum error arena_take(struct arena *arena, net_owner owner, size_t size, void **memory);
 /* Gives back what arena_take gave for `owner` (or for whom the bill was moved to). Null is nothing. */
 void arena_give(struct arena *arena, net_owner owner, void *memory);

@@ -17,7 +17,8 @@ enum error datagram_open(struct net *net, struct socket *socket) {
         return error;
     }
     socket->datagram = memory;
-    *socket->datagram = (struct datagram){.id = socket_id(net, socket), .owner = socket->owner, .queues = queues};
+    *socket->datagram =
+        (struct datagram){.id = socket_id(net, socket), .owner = socket->owner, .queues = queues};
     udp_open(&socket->datagram->udp, queues, QUEUE, QUEUE);
     return ERR_NONE;
 }

@@ -1,5 +1,5 @@
-/* engine.h: struct net, the one object that holds all of the engine's state. For net.c, owners.c, socket*.c, receive.c
- * and transmit.c: the only files that know several protocols at once. */
+/* engine.h: struct net, the one object that holds all of the engine's state. For net.c, owners.c, socket*.c,
+ * receive.c and transmit.c: the only files that know several protocols at once. */
 #pragma once
 
 #include <base/random.h>
@@ -56,7 +56,7 @@ struct net {
     struct arena arena;
     struct socket *sockets;
     uint32_t sockets_used, sockets_touched, socket_free; /* touched: from there on none was ever used */
-    struct list changed;                                 /* datagram sockets whose readiness may have changed */
+    struct list changed; /* datagram sockets whose readiness may have changed */
     struct owner *owners;
     uint32_t owners_max;
 
@@ -81,7 +81,8 @@ void net_pass_time(struct net *net, net_time now);
 /* The socket of that name; null when it is stale. */
 struct socket *socket_find(const struct net *net, net_socket_id id);
 /* As socket_find, with the error to return. */
-enum error socket_of_type(const struct net *net, net_socket_id id, enum net_type type, struct socket **socket);
+enum error socket_of_type(const struct net *net, net_socket_id id, enum net_type type,
+                          struct socket **socket);
 net_socket_id socket_id(const struct net *net, const struct socket *socket);
 uint32_t socket_ready(const struct socket *socket);
 /* Readiness that went away may be reported again when it comes back. */

@@ -1,13 +1,13 @@
-/* net.c: the engine's life: how its memory is laid out, how time passes, and what there is to see. Read engine.h
- * first; then receive.c and transmit.c, where a packet's way is written down. */
+/* net.c: the engine's life: how its memory is laid out, how time passes, and what there is to see. Read
+ * engine.h first; then receive.c and transmit.c, where a packet's way is written down. */
 #include "engine.h"
 
-#define BUFFER_DEFAULT  65536
-#define BUFFER_LEAST    4096
-#define BUFFER_MOST     (UINT32_C(1) << 22)
-#define OWNERS_MAX      1024
-#define REMNANTS_MOST   16384
-#define REMNANTS_SHARE  8 /* of the memory */
+#define BUFFER_DEFAULT 65536
+#define BUFFER_LEAST   4096
+#define BUFFER_MOST    (UINT32_C(1) << 22)
+#define OWNERS_MAX     1024
+#define REMNANTS_MOST  16384
+#define REMNANTS_SHARE 8 /* of the memory */
 
 /* ---- Layout ---- */
 
@@ -49,9 +49,9 @@ static bool good_buffer(uint32_t size) {
 }
 
 static bool good_config(const struct net_config *config) {
-    return config->mtu >= 576 && config->mtu <= 9000 && config->prefix_length <= 32 && config->sockets_max >= 1 &&
-           config->sockets_max <= 65535 && good_buffer(config->send_buffer) && good_buffer(config->receive_buffer) &&
-           (!config->segment_out || config->checksum_out);
+    return config->mtu >= 576 && config->mtu <= 9000 && config->prefix_length <= 32 &&
+           config->sockets_max >= 1 && config->sockets_max <= 65535 && good_buffer(config->send_buffer) &&
+           good_buffer(config->receive_buffer) && (!config->segment_out || config->checksum_out);
 }
 
 static void configure_statically(struct net *net, net_time now) {
@@ -63,7 +63,8 @@ static void configure_statically(struct net *net, net_time now) {
         return;
     }
     if (config->gateway.family == NET_IPV4) {
-        (void)!routes_add(&net->routes, 0, 0, net_ipv4_value(&config->gateway)); /* the table is empty: it fits */
+        (void)!routes_add(&net->routes, 0, 0,
+                          net_ipv4_value(&config->gateway)); /* the table is empty: it fits */
     }
     size_t count = 0;
     while (count < DNS_SERVERS_MAX && config->dns[count].family != 0) {
@@ -91,7 +92,8 @@ static void init_protocols(struct net *net, net_time now) {
     dns_init(&net->dns, &net->random, &net->counters);
 }
 
-enum error net_init(struct net **out, const struct net_config *given, void *memory, size_t size, net_time now) {
+enum error net_init(struct net **out, const struct net_config *given, void *memory, size_t size,
+                    net_time now) {
     struct net_config config = *given;
     config.send_buffer = config.send_buffer == 0 ? BUFFER_DEFAULT : config.send_buffer;
     config.receive_buffer = config.receive_buffer == 0 ? BUFFER_DEFAULT : config.receive_buffer;
@@ -222,7 +224,8 @@ static bool socket_event(struct socket *socket, net_socket_id id, struct net_eve
     uint32_t ready = socket_ready(socket);
     bool gained = (ready & ~socket->reported) != 0;
     socket->reported = ready;
-    *event = (struct net_event){.kind = NET_EVENT_SOCKET, .socket = id, .ready = ready, .owner = socket->owner};
+    *event =
+        (struct net_event){.kind = NET_EVENT_SOCKET, .socket = id, .ready = ready, .owner = socket->owner};
     return gained;
 }
 
@@ -288,8 +291,8 @@ void net_owner_close(struct net *net, net_owner owner, net_time now) {
 
 /* ---- Names ---- */
 
-enum error net_resolve(struct net *net, net_owner owner, const char *name, enum net_family family, uint32_t *query,
-                       net_time now) {
+enum error net_resolve(struct net *net, net_owner owner, const char *name, enum net_family family,
+                       uint32_t *query, net_time now) {
     net->settled = false;
     return dns_start(&net->dns, owner, name, family, query, now);
 }

@@ -20,27 +20,29 @@ struct net;
 
 struct net_config {
     uint8_t mac[6];
-    uint16_t mtu;                /* bytes of IP packet, 576..9000 */
-    bool dhcp;                   /* else the static addresses below */
-    struct net_address address;  /* IPv4 */
-    uint8_t prefix_length;       /* 0..32 */
-    struct net_address gateway;  /* family 0: none */
-    struct net_address dns[3];   /* family 0: none */
-    char host_name[32];          /* for DHCP option 12; may be empty */
-    uint32_t sockets_max;        /* sockets of all kinds, 1..65535 */
-    uint32_t owner_budget;       /* bytes of stream memory that one owner may hold */
-    uint32_t send_buffer;        /* bytes per TCP socket, a power of two; 0: 64 KiB */
-    uint32_t receive_buffer;     /* bytes per TCP socket, a power of two; 0: 64 KiB */
-    bool checksum_out;           /* the device fills in TCP and UDP checksums (VIRTIO_NET_F_CSUM) */
-    bool segment_out;            /* the device cuts TCP segments (VIRTIO_NET_F_HOST_TSO4); needs checksum_out */
-    uint64_t seed[2];            /* secret randomness: ISNs (RFC 6528), ports, DNS ids */
+    uint16_t mtu;               /* bytes of IP packet, 576..9000 */
+    bool dhcp;                  /* else the static addresses below */
+    struct net_address address; /* IPv4 */
+    uint8_t prefix_length;      /* 0..32 */
+    struct net_address gateway; /* family 0: none */
+    struct net_address dns[3];  /* family 0: none */
+    char host_name[32];         /* for DHCP option 12; may be empty */
+    uint32_t sockets_max;       /* sockets of all kinds, 1..65535 */
+    uint32_t owner_budget;      /* bytes of stream memory that one owner may hold */
+    uint32_t send_buffer;       /* bytes per TCP socket, a power of two; 0: 64 KiB */
+    uint32_t receive_buffer;    /* bytes per TCP socket, a power of two; 0: 64 KiB */
+    bool checksum_out;          /* the device fills in TCP and UDP checksums (VIRTIO_NET_F_CSUM) */
+    bool segment_out; /* the device cuts TCP segments (VIRTIO_NET_F_HOST_TSO4); needs checksum_out */
+    uint64_t seed[2]; /* secret randomness: ISNs (RFC 6528), ports, DNS ids */
 };
 
 /* Lays the engine out in `memory` (16-byte aligned, `size` bytes; the caller keeps it alive and untouched).
  * *net points into it. ERR_INVALID: configuration; ERR_NO_MEMORY: size too small for sockets_max. */
-enum error net_init(struct net **net, const struct net_config *config, void *memory, size_t size, net_time now);
+enum error net_init(struct net **net, const struct net_config *config, void *memory, size_t size,
+                    net_time now);
 
-/* The link came or went, or another device took over: MAC and offloads are those of `config`, connections stay. */
+/* The link came or went, or another device took over: MAC and offloads are those of `config`, connections
+ * stay. */
 enum error net_link(struct net *net, const struct net_config *config, bool up, net_time now);
 
 /* ---- Frames ---- */
@@ -59,18 +61,19 @@ struct net_slot {
     uint8_t *data;   /* where the frame goes */
     size_t capacity; /* at least 14 + mtu; with segment_out up to 14 + 65535 is used */
     /* Filled in by net_transmit: */
-    size_t length;           /* of the frame */
-    uint16_t checksum_start; /* device must sum from here … */
+    size_t length;            /* of the frame */
+    uint16_t checksum_start;  /* device must sum from here … */
     uint16_t checksum_offset; /* … and store here after start; both 0: the sum is in place */
-    uint16_t gso_size;       /* >0: device must cut the TCP payload into pieces of this size */
-    uint16_t header_length;  /* with gso_size: bytes of Ethernet, IP and TCP header */
+    uint16_t gso_size;        /* >0: device must cut the TCP payload into pieces of this size */
+    uint16_t header_length;   /* with gso_size: bytes of Ethernet, IP and TCP header */
 };
 
-/* Makes at most one frame that is due, in place. false: nothing due, the slot is untouched. Call until false or
- * no slot is left; what did not get a slot stays due. */
+/* Makes at most one frame that is due, in place. false: nothing due, the slot is untouched. Call until false
+ * or no slot is left; what did not get a slot stays due. */
 bool net_transmit(struct net *net, struct net_slot *slot, net_time now);
 
-/* When net_transmit wants to be called again though nothing happened; NET_NEVER when idle. <= now: at once. */
+/* When net_transmit wants to be called again though nothing happened; NET_NEVER when idle. <= now: at once.
+ */
 net_time net_deadline(const struct net *net);
 
 /* ---- Events ---- */
@@ -99,14 +102,16 @@ enum error net_owner_open(struct net *net, net_owner *owner);
 /* Aborts the owner's sockets (RST where RFC 9293 asks for it) and queries, and forgets it. */
 void net_owner_close(struct net *net, net_owner owner, net_time now);
 
-/* ---- Sockets ---- every call: ERR_BAD_HANDLE for a stale socket, ERR_WRONG_TYPE for a call of the other kind */
+/* ---- Sockets ---- every call: ERR_BAD_HANDLE for a stale socket, ERR_WRONG_TYPE for a call of the other
+ * kind */
 
 enum net_type { NET_STREAM = 1, NET_DATAGRAM = 2 };
 enum net_shutdown { NET_SHUT_READ = 0, NET_SHUT_WRITE = 1, NET_SHUT_BOTH = 2 };
 
 /* ERR_TOO_MANY: table full; ERR_QUOTA: the owner's budget; ERR_NO_MEMORY: the arena's. */
 enum error net_open(struct net *net, enum net_type type, net_owner owner, net_socket_id *socket);
-/* Port 0 chooses an ephemeral one (RFC 6056). ERR_ADDRESS_IN_USE, ERR_ADDRESS_NOT_AVAILABLE, ERR_INVALID (already bound). */
+/* Port 0 chooses an ephemeral one (RFC 6056). ERR_ADDRESS_IN_USE, ERR_ADDRESS_NOT_AVAILABLE, ERR_INVALID
+ * (already bound). */
 enum error net_bind(struct net *net, net_socket_id socket, const struct net_endpoint *local);
 /* backlog: finished connections that may wait, clamped to 1..4096; unbound sockets get an ephemeral port. */
 enum error net_listen(struct net *net, net_socket_id socket, uint32_t backlog);
@@ -122,30 +127,36 @@ struct net_piece {
     size_t length;
 };
 
-/* Where the next bytes to send go: up to two pieces of the send stream, written in order, then committed. *space is
- * their sum. ERR_WOULD_BLOCK: full; ERR_PIPE, ERR_NOT_CONNECTED, ERR_RESET, ERR_TIMED_OUT, … (pending error). */
+/* Where the next bytes to send go: up to two pieces of the send stream, written in order, then committed.
+ * *space is their sum. ERR_WOULD_BLOCK: full; ERR_PIPE, ERR_NOT_CONNECTED, ERR_RESET, ERR_TIMED_OUT, …
+ * (pending error). */
 enum error net_send_space(struct net *net, net_socket_id socket, struct net_piece piece[2], size_t *space);
 /* length: how many of those bytes were written, <= *space. more: more follows at once (MSG_MORE). */
 enum error net_send_commit(struct net *net, net_socket_id socket, size_t length, bool more, net_time now);
-/* The received bytes in order: up to two pieces. *length 0 with ERR_NONE: end of stream. ERR_WOULD_BLOCK: none yet. */
+/* The received bytes in order: up to two pieces. *length 0 with ERR_NONE: end of stream. ERR_WOULD_BLOCK:
+ * none yet. */
 enum error net_receive_data(struct net *net, net_socket_id socket, struct net_piece piece[2], size_t *length);
 /* The first `length` of them have been taken; the window opens (RFC 9293 3.8.6.2.2). */
 enum error net_receive_consume(struct net *net, net_socket_id socket, size_t length, net_time now);
 
 /* Copying forms of the above, and the datagram calls. *done: bytes moved. flags: enum net_flag. */
 enum net_flag { NET_PEEK = 2, NET_TRUNCATED = 32 /* out: the datagram was longer than the buffer */ };
-enum error net_send(struct net *net, net_socket_id socket, const void *data, size_t length, size_t *done, net_time now);
-enum error net_read(struct net *net, net_socket_id socket, void *data, size_t capacity, size_t *done, net_time now);
-/* peer null: the connected one (else ERR_DESTINATION_REQUIRED). ERR_MESSAGE_SIZE, ERR_WOULD_BLOCK (queue full). */
+enum error net_send(struct net *net, net_socket_id socket, const void *data, size_t length, size_t *done,
+                    net_time now);
+enum error net_read(struct net *net, net_socket_id socket, void *data, size_t capacity, size_t *done,
+                    net_time now);
+/* peer null: the connected one (else ERR_DESTINATION_REQUIRED). ERR_MESSAGE_SIZE, ERR_WOULD_BLOCK (queue
+ * full). */
 enum error net_send_to(struct net *net, net_socket_id socket, const void *data, size_t length,
                        const struct net_endpoint *peer, net_time now);
-enum error net_receive_from(struct net *net, net_socket_id socket, void *data, size_t capacity, uint32_t *flags,
-                            size_t *done, struct net_endpoint *peer);
+enum error net_receive_from(struct net *net, net_socket_id socket, void *data, size_t capacity,
+                            uint32_t *flags, size_t *done, struct net_endpoint *peer);
 
 /* ERR_NOT_CONNECTED. */
 enum error net_shutdown(struct net *net, net_socket_id socket, enum net_shutdown how, net_time now);
-/* Gives the socket up. A connection is closed in order in the background (RST if unread data is dropped, RFC 9293 3.6.1 / 2525
- * 2.17); its memory is charged to the engine until it is over. The id is stale afterwards. */
+/* Gives the socket up. A connection is closed in order in the background (RST if unread data is dropped, RFC
+ * 9293 3.6.1 / 2525 2.17); its memory is charged to the engine until it is over. The id is stale afterwards.
+ */
 enum error net_close(struct net *net, net_socket_id socket, net_time now);
 /* As net_close, but with RST. */
 enum error net_abort(struct net *net, net_socket_id socket, net_time now);
@@ -171,15 +182,18 @@ enum net_option {
 };
 /* ERR_INVALID: value out of range; ERR_NOT_SUPPORTED: unknown option; ERR_BUSY: too late for it. */
 enum error net_set_option(struct net *net, net_socket_id socket, enum net_option option, int64_t value);
-enum error net_get_option(const struct net *net, net_socket_id socket, enum net_option option, int64_t *value);
+enum error net_get_option(const struct net *net, net_socket_id socket, enum net_option option,
+                          int64_t *value);
 
 /* ---- Names ---- */
 
-/* Starts a look-up of `name` (a host name of at most 253 characters, or an address in text). ERR_TOO_MANY, ERR_INVALID. */
-enum error net_resolve(struct net *net, net_owner owner, const char *name, enum net_family family, uint32_t *query,
-                       net_time now);
-/* ERR_WOULD_BLOCK: not yet. ERR_NO_NAME (NXDOMAIN or no such record), ERR_NAME_SERVER, ERR_TIMED_OUT. The query is
- * over after any answer but ERR_WOULD_BLOCK. *count: in the capacity, out the number of addresses. */
+/* Starts a look-up of `name` (a host name of at most 253 characters, or an address in text). ERR_TOO_MANY,
+ * ERR_INVALID. */
+enum error net_resolve(struct net *net, net_owner owner, const char *name, enum net_family family,
+                       uint32_t *query, net_time now);
+/* ERR_WOULD_BLOCK: not yet. ERR_NO_NAME (NXDOMAIN or no such record), ERR_NAME_SERVER, ERR_TIMED_OUT. The
+ * query is over after any answer but ERR_WOULD_BLOCK. *count: in the capacity, out the number of addresses.
+ */
 enum error net_resolve_result(struct net *net, uint32_t query, struct net_address *addresses, size_t *count);
 void net_resolve_cancel(struct net *net, uint32_t query);
 
@@ -209,7 +223,7 @@ struct net_socket_info {
 bool net_socket_next(const struct net *net, uint32_t *cursor, struct net_socket_info *info);
 
 struct net_usage {
-    size_t arena_size, arena_used, arena_peak; /* bytes */
+    size_t arena_size, arena_used, arena_peak;          /* bytes */
     uint32_t sockets, connections, queries, neighbours; /* in use now */
 };
 void net_usage(const struct net *net, struct net_usage *usage);

@@ -1,8 +1,10 @@
-/* receive.c: a frame's whole way in, read from top to bottom: Ethernet, then ARP or IPv4, then ICMP, UDP or TCP.
+/* receive.c: a frame's whole way in, read from top to bottom: Ethernet, then ARP or IPv4, then ICMP, UDP or
+ * TCP.
  *
- * Nothing is sent from here and nothing of the frame is kept: the protocols copy what they store and mark what is due.
- * What is wrong with a frame is counted where it is seen. A packet filter's hooks have their places here: prerouting
- * and input; output and postrouting are in transmit.c, forward will stand where packets for others are dropped. */
+ * Nothing is sent from here and nothing of the frame is kept: the protocols copy what they store and mark
+ * what is due. What is wrong with a frame is counted where it is seen. A packet filter's hooks have their
+ * places here: prerouting and input; output and postrouting are in transmit.c, forward will stand where
+ * packets for others are dropped. */
 #include "engine.h"
 #include <net/wire/udp.h>
 
@@ -63,8 +65,8 @@ static void receive_arp(struct net *net, struct span payload, net_time now) {
 
 /* ---- IPv4 ---- */
 
-/* RFC 1122 3.2.1.3: addresses that no packet may come from. What comes from one of our own is a forgery, unless it has
- * never left us. */
+/* RFC 1122 3.2.1.3: addresses that no packet may come from. What comes from one of our own is a forgery,
+ * unless it has never left us. */
 static bool good_source(const struct net *net, const struct packet *packet) {
     uint32_t source = packet->ipv4.source;
     bool looped = mac_equal(packet->ethernet.source, net->neighbours.mac);
@@ -83,8 +85,8 @@ static bool is_for_us(const struct net *net, struct packet *packet) {
     bool looped = mac_equal(packet->ethernet.source, net->neighbours.mac);
     bool own = routes_is_own(&net->routes, destination) || (ipv4_is_loopback(destination) && looped);
     packet->to_us = own && !mac_is_group(packet->ethernet.destination);
-    return packet->to_us || routes_is_broadcast(&net->routes, destination) || ipv4_is_multicast(destination) ||
-           is_lease_offer(net, packet);
+    return packet->to_us || routes_is_broadcast(&net->routes, destination) ||
+           ipv4_is_multicast(destination) || is_lease_offer(net, packet);
 }
 
 static void deliver(struct net *net, struct packet *packet) {
@@ -174,7 +176,8 @@ static void receive_dhcp(struct net *net, struct span payload, net_time now) {
     dhcp_input(&net->dhcp, &message, now);
 }
 
-static void receive_datagram(struct net *net, const struct packet *packet, const struct udp_arrival *arrival) {
+static void receive_datagram(struct net *net, const struct packet *packet,
+                             const struct udp_arrival *arrival) {
     struct udp_socket *socket = udp_input(&net->udp, arrival);
     if (socket != NULL) {
         datagram_changed(net, socket);
@@ -201,7 +204,8 @@ static void receive_udp(struct net *net, struct packet *packet) {
     net->counters.udp_in++;
     arrival.source = (struct net_endpoint){net_ipv4(packet->ipv4.source), header.source_port};
     arrival.destination = (struct net_endpoint){net_ipv4(packet->ipv4.destination), header.destination_port};
-    bool from_dhcp_server = header.destination_port == DHCP_CLIENT_PORT && header.source_port == DHCP_SERVER_PORT;
+    bool from_dhcp_server =
+        header.destination_port == DHCP_CLIENT_PORT && header.source_port == DHCP_SERVER_PORT;
     if (net->config.dhcp && from_dhcp_server) {
         receive_dhcp(net, arrival.payload, packet->now);
     } else if (packet->to_us && dns_wants(&net->dns, header.destination_port)) {
@@ -230,7 +234,7 @@ static void receive_tcp(struct net *net, struct packet *packet) {
     }
     net->counters.tcp_in++;
     segment.gso_size = packet->frame->gso_size;
-    segment.key = (struct tcp_key){packet->ipv4.destination, packet->ipv4.source, segment.header.destination_port,
-                                   segment.header.source_port};
+    segment.key = (struct tcp_key){packet->ipv4.destination, packet->ipv4.source,
+                                   segment.header.destination_port, segment.header.source_port};
     tcp_input(net->tcp, &segment, packet->now);
 }

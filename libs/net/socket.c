@@ -1,5 +1,5 @@
-/* socket.c: the socket calls: a name is looked up, its type checked, and the protocol's own call made. The datagram side
- * of those that both types have is in datagram.c; what streams do is in tcp/user.c. */
+/* socket.c: the socket calls: a name is looked up, its type checked, and the protocol's own call made. The
+ * datagram side of those that both types have is in datagram.c; what streams do is in tcp/user.c. */
 #include "socket.h"
 
 #define BACKLOG_MOST 4096
@@ -19,7 +19,8 @@ struct socket *socket_find(const struct net *net, net_socket_id id) {
     return socket->type != 0 && socket->generation == id >> 16 ? socket : NULL;
 }
 
-enum error socket_of_type(const struct net *net, net_socket_id id, enum net_type type, struct socket **socket) {
+enum error socket_of_type(const struct net *net, net_socket_id id, enum net_type type,
+                          struct socket **socket) {
     *socket = socket_find(net, id);
     if (*socket == NULL) {
         return ERR_BAD_HANDLE;
@@ -168,7 +169,8 @@ enum error net_connect(struct net *net, net_socket_id id, const struct net_endpo
     struct tcp_info info;
     tcp_info(socket->tcb, &info);
     struct path path = routes_find(&net->routes, destination, info.key.local_address);
-    if (path.source == 0 || path.kind == PATH_BROADCAST || path.kind == PATH_MULTICAST || path.kind == PATH_NONE) {
+    if (path.source == 0 || path.kind == PATH_BROADCAST || path.kind == PATH_MULTICAST ||
+        path.kind == PATH_NONE) {
         return ERR_NET_UNREACHABLE;
     }
     enum error error = tcp_connect(net->tcp, socket->tcb, path.source, destination, peer->port, now);
@@ -229,8 +231,8 @@ enum error net_receive_consume(struct net *net, net_socket_id id, size_t length,
     if (error != ERR_NONE) {
         return error;
     }
-    error = length > UINT32_MAX ? ERR_INVALID
-                                : tcp_receive_consume(net->tcp, socket->tcb, (uint32_t)length, now);
+    error =
+        length > UINT32_MAX ? ERR_INVALID : tcp_receive_consume(net->tcp, socket->tcb, (uint32_t)length, now);
     socket_settle(socket);
     return error;
 }
@@ -247,8 +249,8 @@ static size_t copy_in(const struct ring_pieces *to, const uint8_t *from, size_t 
     return done;
 }
 
-static enum error send_stream(struct net *net, struct tcb *tcb, const uint8_t *data, size_t length, size_t *done,
-                              net_time now) {
+static enum error send_stream(struct net *net, struct tcb *tcb, const uint8_t *data, size_t length,
+                              size_t *done, net_time now) {
     *done = 0;
     do {
         struct ring_pieces pieces;
@@ -267,7 +269,8 @@ static enum error send_stream(struct net *net, struct tcb *tcb, const uint8_t *d
     return ERR_NONE;
 }
 
-enum error net_send(struct net *net, net_socket_id id, const void *data, size_t length, size_t *done, net_time now) {
+enum error net_send(struct net *net, net_socket_id id, const void *data, size_t length, size_t *done,
+                    net_time now) {
     struct socket *socket = socket_find(net, id);
     if (socket == NULL) {
         return ERR_BAD_HANDLE;
@@ -283,7 +286,8 @@ enum error net_send(struct net *net, net_socket_id id, const void *data, size_t 
     return error;
 }
 
-enum error net_read(struct net *net, net_socket_id id, void *data, size_t capacity, size_t *done, net_time now) {
+enum error net_read(struct net *net, net_socket_id id, void *data, size_t capacity, size_t *done,
+                    net_time now) {
     struct socket *socket = socket_find(net, id);
     *done = 0;
     if (socket != NULL && socket->type == NET_DATAGRAM) {
@@ -403,7 +407,8 @@ enum error net_peer(const struct net *net, net_socket_id id, struct net_endpoint
     return info.key.peer_port == 0 || info.state == TCP_SYN_SENT ? ERR_NOT_CONNECTED : ERR_NONE;
 }
 
-/* Streams first by their sockets, then datagram sockets: the slots of TCP are walked, then the socket table. */
+/* Streams first by their sockets, then datagram sockets: the slots of TCP are walked, then the socket table.
+ */
 bool net_socket_next(const struct net *net, uint32_t *cursor, struct net_socket_info *info) {
     const uint32_t datagrams = UINT32_C(1) << 31;
     struct tcp_info tcp;

@@ -1,12 +1,13 @@
-/* transmit.c: a frame's whole way out, read from top to bottom: whose turn it is, which way it goes, and the headers and
- * payload written in place into the one slot. What has no slot stays due with its protocol, so a full device holds
- * everybody back by itself. What waits for a neighbour is passed over until ARP has an answer. */
+/* transmit.c: a frame's whole way out, read from top to bottom: whose turn it is, which way it goes, and the
+ * headers and payload written in place into the one slot. What has no slot stays due with its protocol, so a
+ * full device holds everybody back by itself. What waits for a neighbour is passed over until ARP has an
+ * answer. */
 #include "engine.h"
 #include <net/wire/udp.h>
 
-#define IP_OFFSET     ETHERNET_HEADER
-#define TCP_OFFSET    (ETHERNET_HEADER + IPV4_HEADER)
-#define HEADERS       (ETHERNET_HEADER + IPV4_HEADER)
+#define IP_OFFSET      ETHERNET_HEADER
+#define TCP_OFFSET     (ETHERNET_HEADER + IPV4_HEADER)
+#define HEADERS        (ETHERNET_HEADER + IPV4_HEADER)
 #define LOOPED_AT_ONCE 64
 
 /* ---- Which way ---- */
@@ -21,10 +22,12 @@ struct way {
 };
 
 static struct mac group_mac(uint32_t address) {
-    return (struct mac){{0x01, 0x00, 0x5e, (uint8_t)(address >> 16 & 0x7f), (uint8_t)(address >> 8), (uint8_t)address}};
+    return (struct mac){
+        {0x01, 0x00, 0x5e, (uint8_t)(address >> 16 & 0x7f), (uint8_t)(address >> 8), (uint8_t)address}};
 }
 
-static enum way_answer find_way(struct net *net, uint32_t source, uint32_t destination, struct way *way, net_time now) {
+static enum way_answer find_way(struct net *net, uint32_t source, uint32_t destination, struct way *way,
+                                net_time now) {
     struct path path = routes_find(&net->routes, destination, source);
     *way = (struct way){.source = source != 0 ? source : path.source, .error = ERR_NET_UNREACHABLE};
     switch (path.kind) {
@@ -90,8 +93,8 @@ static bool transmit_arp(struct net *net, struct net_slot *slot, net_time now) {
 
 /* ---- UDP of the engine itself: DHCP and DNS ---- */
 
-static bool send_own_datagram(struct net *net, struct net_slot *slot, const struct way *way, uint32_t destination,
-                              const struct udp_header *ports, struct span payload) {
+static bool send_own_datagram(struct net *net, struct net_slot *slot, const struct way *way,
+                              uint32_t destination, const struct udp_header *ports, struct span payload) {
     struct writer writer = begin(net, slot, way->destination, ETHER_IPV4);
     struct ipv4_header header = {.source = way->source, .destination = destination, .protocol = IP_UDP};
     write_ipv4(net, &writer, &header, UDP_HEADER + payload.length);
@@ -154,7 +157,8 @@ static bool transmit_icmp(struct net *net, struct net_slot *slot, net_time now) 
             continue;
         }
         struct writer writer = begin(net, slot, way.destination, ETHER_IPV4);
-        struct ipv4_header header = {.source = way.source, .destination = output.destination, .protocol = IP_ICMP};
+        struct ipv4_header header = {
+            .source = way.source, .destination = output.destination, .protocol = IP_ICMP};
         write_ipv4(net, &writer, &header, ICMP_HEADER + output.message.payload.length);
         icmp_write(&writer, &output.message);
         icmp_sent(&net->icmp, &output);
@@ -169,10 +173,8 @@ static void write_datagram(struct net *net, struct net_slot *slot, const struct 
                            const struct udp_output *output) {
     uint32_t destination = net_ipv4_value(&output->peer.address);
     struct writer writer = begin(net, slot, way->destination, ETHER_IPV4);
-    struct ipv4_header header = {.source = way->source,
-                                 .destination = destination,
-                                 .protocol = IP_UDP,
-                                 .ttl = output->socket->ttl};
+    struct ipv4_header header = {
+        .source = way->source, .destination = destination, .protocol = IP_UDP, .ttl = output->socket->ttl};
     write_ipv4(net, &writer, &header, UDP_HEADER + (size_t)output->length);
     struct udp_header ports = {.source_port = output->local.port, .destination_port = output->peer.port};
     udp_write_pieces(&writer, &ports, way->source, destination,
@@ -228,7 +230,8 @@ static void write_tcp(const struct net *net, struct net_slot *slot, struct write
     }
     uint8_t *segment = slot->data + TCP_OFFSET;
     if (!net->config.checksum_out) {
-        tcp_write_checksum(segment, header_length, length, out->key.local_address, out->key.peer_address, &sum);
+        tcp_write_checksum(segment, header_length, length, out->key.local_address, out->key.peer_address,
+                           &sum);
         return;
     }
     checksum_add_pseudo(&sum, out->key.local_address, out->key.peer_address, IP_TCP, (uint32_t)length);
@@ -276,8 +279,8 @@ static bool transmit_tcp(struct net *net, struct net_slot *slot, net_time now) {
 
 /* ARP and DHCP come first, for the others wait for what they bring; then the rest take turns. */
 static bool transmit_one(struct net *net, struct net_slot *slot, net_time now) {
-    static bool (*const takers[])(struct net *net, struct net_slot *slot, net_time now) = {
-        transmit_tcp, transmit_udp, transmit_dns, transmit_icmp};
+    static bool (*const takers[])(struct net * net, struct net_slot * slot,
+                                  net_time now) = {transmit_tcp, transmit_udp, transmit_dns, transmit_icmp};
     const uint32_t count = sizeof takers / sizeof takers[0];
     net_pass_time(net, now);
     if (transmit_arp(net, slot, now) || transmit_dhcp(net, slot, now)) {

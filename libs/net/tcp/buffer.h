@@ -1,8 +1,9 @@
-/* buffer.h: the bytes of one direction of a connection: a ring whose memory is there only while it holds something.
+/* buffer.h: the bytes of one direction of a connection: a ring whose memory is there only while it holds
+ * something.
  *
- * An idle connection has no memory here. The first byte takes a small ring from the arena; more bytes take a larger
- * one, up to `most`; a ring that grew beyond BUFFER_KEPT goes back when it runs empty. What it had to grow to is
- * remembered, so that a busy connection grows only once. */
+ * An idle connection has no memory here. The first byte takes a small ring from the arena; more bytes take a
+ * larger one, up to `most`; a ring that grew beyond BUFFER_KEPT goes back when it runs empty. What it had to
+ * grow to is remembered, so that a busy connection grows only once. */
 #pragma once
 
 #include <net/arena.h>

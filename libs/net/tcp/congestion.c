@@ -26,7 +26,8 @@ static uint32_t new_reno_threshold(const struct congestion *congestion, uint32_t
 const struct congestion_kind CONGESTION_NEW_RENO = {"newreno", new_reno_avoid, new_reno_threshold};
 
 void congestion_init(struct congestion *congestion, const struct congestion_kind *kind, uint16_t mss) {
-    *congestion = (struct congestion){.kind = kind, .cwnd = initial_window(mss), .ssthresh = WINDOW_MAX, .mss = mss};
+    *congestion =
+        (struct congestion){.kind = kind, .cwnd = initial_window(mss), .ssthresh = WINDOW_MAX, .mss = mss};
 }
 
 void congestion_acked(struct congestion *congestion, uint32_t acked, net_time now) {

@@ -1,7 +1,8 @@
 /* congestion.h: how much may be on its way (RFC 5681), behind an interface that another algorithm can take.
  *
- * The four questions are asked by input.c, recovery.c and timers.c; what depends on the algorithm is in the table
- * `struct congestion_kind`, what all of them share (slow start, what a timeout does) is in congestion.c. */
+ * The four questions are asked by input.c, recovery.c and timers.c; what depends on the algorithm is in the
+ * table `struct congestion_kind`, what all of them share (slow start, what a timeout does) is in
+ * congestion.c. */
 #pragma once
 
 #include <net/types.h>
@@ -31,7 +32,8 @@ struct congestion {
 void congestion_init(struct congestion *congestion, const struct congestion_kind *kind, uint16_t mss);
 /* `acked` new bytes were acknowledged outside of loss recovery while cwnd was what held us back. */
 void congestion_acked(struct congestion *congestion, uint32_t acked, net_time now);
-/* Loss, told by duplicate ACKs: sets ssthresh (RFC 5681 equation 4); what cwnd is meanwhile, recovery.c says. */
+/* Loss, told by duplicate ACKs: sets ssthresh (RFC 5681 equation 4); what cwnd is meanwhile, recovery.c says.
+ */
 void congestion_lost(struct congestion *congestion, uint32_t flight);
 /* Loss, told by a timeout. `again`: the same segment has timed out before, ssthresh stays (RFC 5681 3.1). */
 void congestion_timed_out(struct congestion *congestion, uint32_t flight, bool again);

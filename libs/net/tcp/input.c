@@ -1,5 +1,6 @@
-/* input.c: a segment arrives (RFC 9293 3.10.7), in the RFC's own steps and order. Nothing is sent from here: what is due
- * is marked. Lay 3.10.7.4 beside the table `steps`; left-out clauses are named where they would stand. */
+/* input.c: a segment arrives (RFC 9293 3.10.7), in the RFC's own steps and order. Nothing is sent from here:
+ * what is due is marked. Lay 3.10.7.4 beside the table `steps`; left-out clauses are named where they would
+ * stand. */
 #include <net/tcp/tcb.h>
 
 enum verdict {
@@ -29,7 +30,8 @@ static uint32_t segment_length(const struct tcp_segment *segment) {
 /* ---- 3.10.7.3: SYN-SENT ---- */
 
 /* Our SYN is acknowledged: the connection stands. */
-static void establish_active(struct tcp *tcp, struct tcb *tcb, const struct tcp_segment *segment, net_time now) {
+static void establish_active(struct tcp *tcp, struct tcb *tcb, const struct tcp_segment *segment,
+                             net_time now) {
     const struct tcp_header *header = &segment->header;
     rtt_acked(&tcb->rtt, header->ack, now);
     tcb->snd.una = header->ack;
@@ -57,10 +59,12 @@ static void open_simultaneously(struct tcp *tcp, struct tcb *tcb, const struct t
 }
 
 /* Security and compartment (third step) are left out, here and below: nobody uses them. */
-static void syn_sent_input(struct tcp *tcp, struct tcb *tcb, const struct tcp_segment *segment, net_time now) {
+static void syn_sent_input(struct tcp *tcp, struct tcb *tcb, const struct tcp_segment *segment,
+                           net_time now) {
     const struct tcp_header *header = &segment->header;
     bool has_ack = (header->flags & TCP_ACK) != 0;
-    bool good_ack = has_ack && seq_after(header->ack, tcb->iss) && seq_before_or_at(header->ack, tcb->snd.max);
+    bool good_ack =
+        has_ack && seq_after(header->ack, tcb->iss) && seq_before_or_at(header->ack, tcb->snd.max);
     if (has_ack && !good_ack) {
         tcp->counters->tcp_bad_ack++;
         if ((header->flags & TCP_RST) == 0) {
@@ -91,8 +95,8 @@ static void syn_sent_input(struct tcp *tcp, struct tcb *tcb, const struct tcp_se
 
 /* ---- 3.10.7.4, first: check the sequence number ---- */
 
-/* In SYN-RECEIVED the peer's SYN may come again: alone, because our SYN-ACK was lost; with an ACK, when both have
- * opened at once, and then all that is new in it stands behind the SYN. */
+/* In SYN-RECEIVED the peer's SYN may come again: alone, because our SYN-ACK was lost; with an ACK, when both
+ * have opened at once, and then all that is new in it stands behind the SYN. */
 static enum verdict check_repeated_syn(struct arrival *in) {
     if ((in->header->flags & TCP_ACK) != 0) {
         in->seq = seq_add(in->seq, 1);
@@ -103,7 +107,8 @@ static enum verdict check_repeated_syn(struct arrival *in) {
     return DROP;
 }
 
-/* The four cases of 3.4's table. With the window shut, what is at rcv.nxt is acceptable as far as its ACK goes. */
+/* The four cases of 3.4's table. With the window shut, what is at rcv.nxt is acceptable as far as its ACK
+ * goes. */
 static bool acceptable(const struct arrival *in, uint32_t length, uint32_t window) {
     struct sequence nxt = in->tcb->rcv.nxt;
     if (window == 0) {
@@ -115,8 +120,8 @@ static bool acceptable(const struct arrival *in, uint32_t length, uint32_t windo
     return seq_within(in->seq, nxt, window) || seq_within(seq_add(in->seq, length - 1), nxt, window);
 }
 
-/* An answer to what is out of the window could meet another such answer for ever; empty segments get at most two a
- * second. */
+/* An answer to what is out of the window could meet another such answer for ever; empty segments get at most
+ * two a second. */
 static enum verdict refuse(struct arrival *in, uint32_t length) {
     struct tcb *tcb = in->tcb;
     if (length != 0 && seq_before(in->seq, tcb->rcv.nxt)) {
@@ -388,7 +393,8 @@ static enum verdict (*const steps[])(struct arrival *in) = {
     check_sequence, check_reset, check_syn, check_ack, process_text, check_fin,
 };
 
-static void synchronized_input(struct tcp *tcp, struct tcb *tcb, const struct tcp_segment *segment, net_time now) {
+static void synchronized_input(struct tcp *tcp, struct tcb *tcb, const struct tcp_segment *segment,
+                               net_time now) {
     struct arrival in = {.tcp = tcp,
                          .tcb = tcb,
                          .segment = segment,

@@ -1,4 +1,5 @@
-/* isn.c: what an attacker must not guess: initial sequence numbers (RFC 6528) and ephemeral ports (RFC 6056). */
+/* isn.c: what an attacker must not guess: initial sequence numbers (RFC 6528) and ephemeral ports (RFC 6056).
+ */
 #include <net/tcp/tcb.h>
 
 /* The range that Linux uses too: enough ports that one server can be asked 28,000 times within 2 MSL. */
@@ -10,13 +11,15 @@ struct sequence tcp_isn(const struct tcp *tcp, const struct tcp_key *key, net_ti
     return seq_of(ticks + (uint32_t)siphash(tcp->isn_key, key, sizeof *key));
 }
 
-/* RFC 6056 algorithm 3: the search starts at a place that depends on the peer and moves on with each connection. */
+/* RFC 6056 algorithm 3: the search starts at a place that depends on the peer and moves on with each
+ * connection. */
 bool tcp_choose_port(struct tcp *tcp, struct tcb *tcb, struct tcp_key *key) {
     key->local_port = 0;
     uint32_t offset = (uint32_t)(siphash(tcp->isn_key, key, sizeof *key) >> 32) + tcp->port_counter;
     for (uint32_t i = 0; i < PORT_COUNT; i++) {
         key->local_port = (uint16_t)(PORT_FIRST + (offset + i) % PORT_COUNT);
-        if (tcp_table_find(tcp, key) == NULL && tcp_bound_free(tcp, tcb, key->local_address, key->local_port)) {
+        if (tcp_table_find(tcp, key) == NULL &&
+            tcp_bound_free(tcp, tcb, key->local_address, key->local_port)) {
             tcp->port_counter += i + 1;
             return true;
         }

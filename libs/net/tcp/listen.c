@@ -1,6 +1,6 @@
-/* listen.c: passive opens (RFC 9293 3.10.7.2). Half-open connections and finished ones are bounded apart, so that a
- * flood of SYNs keeps nobody from accepting what is finished. What does not fit is ignored, never reset: the peer's
- * SYN comes again (RFC 9293 MUST-2 aside, this is what every client counts on). */
+/* listen.c: passive opens (RFC 9293 3.10.7.2). Half-open connections and finished ones are bounded apart, so
+ * that a flood of SYNs keeps nobody from accepting what is finished. What does not fit is ignored, never
+ * reset: the peer's SYN comes again (RFC 9293 MUST-2 aside, this is what every client counts on). */
 #include <net/tcp/tcb.h>
 
 #define HALF_OPEN_LEAST 64

@@ -1,4 +1,5 @@
-/* open.c: what both kinds of open set up, and what two SYNs agree on (RFC 9293 3.7.1, RFC 7323 2, RFC 6691). */
+/* open.c: what both kinds of open set up, and what two SYNs agree on (RFC 9293 3.7.1, RFC 7323 2, RFC 6691).
+ */
 #include <net/tcp/tcb.h>
 
 #define MSS_DEFAULT 536 /* RFC 9293 3.7.1: when the peer says nothing */

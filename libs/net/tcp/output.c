@@ -1,5 +1,6 @@
-/* output.c: what is next to send? One segment at a time, made only when there is a slot for it (RFC 9293 3.7.1, 3.8.6.2,
- * RFC 896). Connections that have something take turns in tcp->due; nobody else is ever looked at. */
+/* output.c: what is next to send? One segment at a time, made only when there is a slot for it (RFC
+ * 9293 3.7.1, 3.8.6.2, RFC 896). Connections that have something take turns in tcp->due; nobody else is ever
+ * looked at. */
 #include <net/tcp/tcb.h>
 
 #define HEADERS      (IPV4_HEADER + TCP_HEADER)
@@ -33,8 +34,9 @@ static uint32_t usable_window(const struct tcb *tcb) {
     return limit > flight ? limit - flight : 0;
 }
 
-/* May a segment that is not full leave (RFC 9293 3.8.6.2.1)? It may if it empties the stream and no other small one is
- * out (Nagle as Minshall put it), or if it is as much as the peer will ever take at once, or after waiting long. */
+/* May a segment that is not full leave (RFC 9293 3.8.6.2.1)? It may if it empties the stream and no other
+ * small one is out (Nagle as Minshall put it), or if it is as much as the peer will ever take at once, or
+ * after waiting long. */
 static bool small_allowed(const struct tcb *tcb, uint32_t length, uint32_t available) {
     bool small_out = seq_after(tcb->snd.small, tcb->snd.una);
     bool empties = length == available && !tcb->cork && (tcb->nodelay || !small_out);
@@ -70,7 +72,8 @@ static bool plan_data(const struct tcp *tcp, const struct tcb *tcb, size_t room,
     plan->length = length;
     plan->fin = fin;
     struct sequence end = seq_add(plan->seq, length);
-    plan->push = length == available || (seq_after(tcb->snd.push, plan->seq) && seq_before_or_at(tcb->snd.push, end));
+    plan->push =
+        length == available || (seq_after(tcb->snd.push, plan->seq) && seq_before_or_at(tcb->snd.push, end));
     return length != 0 || fin;
 }
 
@@ -96,8 +99,8 @@ void tcp_check_output(struct tcp *tcp, struct tcb *tcb, net_time now) {
 
 /* ---- Segments of a connection ---- */
 
-/* A segment without text must look current to the peer: behind all that was sent, unless that waits before a shut
- * window. */
+/* A segment without text must look current to the peer: behind all that was sent, unless that waits before a
+ * shut window. */
 static struct sequence empty_seq(const struct tcb *tcb) {
     return tcp_flight(tcb) == 0 ? tcb->snd.nxt : tcb->snd.max;
 }
@@ -158,8 +161,8 @@ static void compose_ack(struct tcb *tcb, struct tcp_departure *out) {
     tcb->acks_due -= tcb->acks_due > 0;
 }
 
-/* One byte beyond the shut window, or, if there is nothing to send, a segment before the window: either way the peer
- * must answer (RFC 9293 3.8.6.1, 3.8.4). snd.nxt stays. */
+/* One byte beyond the shut window, or, if there is nothing to send, a segment before the window: either way
+ * the peer must answer (RFC 9293 3.8.6.1, 3.8.4). snd.nxt stays. */
 static void compose_probe(struct tcp *tcp, struct tcb *tcb, struct tcp_departure *out) {
     tcb->probe_due = false;
     if (buffer_length(&tcb->send) == 0) {
@@ -302,7 +305,8 @@ bool tcp_due(struct tcp *tcp, struct tcp_turn *turn, net_time now) {
     return true;
 }
 
-bool tcp_compose(struct tcp *tcp, const struct tcp_turn *turn, size_t room, struct tcp_departure *out, net_time now) {
+bool tcp_compose(struct tcp *tcp, const struct tcp_turn *turn, size_t room, struct tcp_departure *out,
+                 net_time now) {
     struct tcb *tcb = turn->tcb;
     tcp->reply_turn = tcb != NULL;
     if (tcb == NULL) {
@@ -332,7 +336,8 @@ void tcp_unpark(struct tcp *tcp) {
     list_move_all(&tcp->due, &tcp->parked);
 }
 
-/* A connection that is being opened ends; others count the segment as sent and lost, so that their timers decide. */
+/* A connection that is being opened ends; others count the segment as sent and lost, so that their timers
+ * decide. */
 void tcp_give_up(struct tcp *tcp, const struct tcp_turn *turn, enum error error, net_time now) {
     struct tcb *tcb = turn->tcb;
     if (tcb != NULL && (tcb->state == TCP_SYN_SENT || tcb->state == TCP_SYN_RECEIVED)) {

@@ -22,7 +22,8 @@ void tcp_recovery_duplicate(struct tcp *tcp, struct tcb *tcb) {
         return;
     }
     tcb->recovery.duplicates += tcb->recovery.duplicates < UINT8_MAX;
-    if (tcb->recovery.duplicates == DUPLICATE_THRESHOLD && seq_after_or_at(tcb->snd.una, tcb->recovery.recover)) {
+    if (tcb->recovery.duplicates == DUPLICATE_THRESHOLD &&
+        seq_after_or_at(tcb->snd.una, tcb->recovery.recover)) {
         enter(tcp, tcb);
     }
 }
@@ -66,6 +67,7 @@ void tcp_recovery_timeout(struct tcb *tcb) {
 
 uint32_t tcp_recovery_allowance(const struct tcb *tcb) {
     bool early = !tcb->recovery.active && tcb->recovery.duplicates > 0;
-    uint32_t count = tcb->recovery.duplicates < DUPLICATE_THRESHOLD ? tcb->recovery.duplicates : DUPLICATE_THRESHOLD - 1;
+    uint32_t count =
+        tcb->recovery.duplicates < DUPLICATE_THRESHOLD ? tcb->recovery.duplicates : DUPLICATE_THRESHOLD - 1;
     return early ? count * tcb->snd.mss : 0;
 }

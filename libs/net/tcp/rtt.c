@@ -20,7 +20,8 @@ void rtt_resent(struct rtt *rtt) {
 /* 2.3 with alpha 1/8 and beta 1/4, and 2.4; the variance never hides below a granule of 1 ms. */
 static void set_rto(struct rtt *rtt) {
     uint32_t granule = 1000;
-    uint64_t rto = (uint64_t)rtt->srtt + (4 * (uint64_t)rtt->rttvar > granule ? 4 * (uint64_t)rtt->rttvar : granule);
+    uint64_t rto =
+        (uint64_t)rtt->srtt + (4 * (uint64_t)rtt->rttvar > granule ? 4 * (uint64_t)rtt->rttvar : granule);
     rto = rto < RTO_MIN ? RTO_MIN : rto;
     rtt->rto = (uint32_t)(rto > RTO_MAX ? RTO_MAX : rto);
 }

@@ -5,7 +5,8 @@
 #include <net/wire/sequence.h>
 #include <stdbool.h>
 
-/* RFC 6298 2.4 asks for a minimum of one second but lets it be less where clocks are fine: 200 ms, as everywhere. */
+/* RFC 6298 2.4 asks for a minimum of one second but lets it be less where clocks are fine: 200 ms, as
+ * everywhere. */
 #define RTO_INITIAL NET_SECOND
 #define RTO_MIN     (NET_SECOND / 5)
 #define RTO_MAX     (60 * NET_SECOND)

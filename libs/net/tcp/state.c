@@ -59,7 +59,8 @@ void tcp_mark_due(struct tcp *tcp, struct tcb *tcb) {
     }
 }
 
-/* What can no longer be sent or arrive is given back at once; what has arrived in order stays for the user. */
+/* What can no longer be sent or arrive is given back at once; what has arrived in order stays for the user.
+ */
 static void stop(struct tcp *tcp, struct tcb *tcb) {
     tcp_table_remove(tcp, &tcb->entry);
     tcp_bound_remove(tcp, tcb);
@@ -125,8 +126,8 @@ void tcp_release(struct tcp *tcp, struct tcb *tcb) {
     arena_give(tcp->arena, NET_OWNER_ENGINE, tcb);
 }
 
-/* RFC 5961 section 7, for the whole host; the limit itself wavers, so that counting answers tells a third party
- * nothing about other connections. */
+/* RFC 5961 section 7, for the whole host; the limit itself wavers, so that counting answers tells a third
+ * party nothing about other connections. */
 bool tcp_may_challenge(struct tcp *tcp, net_time now) {
     if (now - tcp->challenge_start >= NET_SECOND) {
         tcp->challenge_start = now;

@@ -1,5 +1,5 @@
-/* table.c: finding things: a connection by its four numbers, a listener by its port, all of them by slot. The cost does
- * not depend on how many there are: the buckets are as many as the slots, and the hash is keyed. */
+/* table.c: finding things: a connection by its four numbers, a listener by its port, all of them by slot. The
+ * cost does not depend on how many there are: the buckets are as many as the slots, and the hash is keyed. */
 #include <net/tcp/tcb.h>
 
 static uint32_t bucket_of(const struct tcp *tcp, const struct tcp_key *key) {
@@ -7,8 +7,8 @@ static uint32_t bucket_of(const struct tcp *tcp, const struct tcp_key *key) {
 }
 
 static bool key_equal(const struct tcp_key *a, const struct tcp_key *b) {
-    return a->peer_address == b->peer_address && a->peer_port == b->peer_port && a->local_port == b->local_port &&
-           a->local_address == b->local_address;
+    return a->peer_address == b->peer_address && a->peer_port == b->peer_port &&
+           a->local_port == b->local_port && a->local_address == b->local_address;
 }
 
 struct tcp_entry *tcp_table_find(const struct tcp *tcp, const struct tcp_key *key) {

@@ -1,7 +1,8 @@
-/* tcb.h: what a connection remembers (the transmission control block, RFC 9293 3.3.1), and all of them together.
+/* tcb.h: what a connection remembers (the transmission control block, RFC 9293 3.3.1), and all of them
+ * together.
  *
- * For the files of this folder. Each group of fields says whose it is: read freely, change only through its owner's
- * functions. Everything that is to be sent is first marked here and leaves through output.c. */
+ * For the files of this folder. Each group of fields says whose it is: read freely, change only through its
+ * owner's functions. Everything that is to be sent is first marked here and leaves through output.c. */
 #pragma once
 
 #include <base/random.h>
@@ -15,8 +16,8 @@
 struct tcp_entry {
     struct tcp_entry *next; /* in its bucket */
     struct tcp_key key;
-    uint32_t slot;     /* its place in tcp->slots */
-    bool in_table;     /* found by segments */
+    uint32_t slot; /* its place in tcp->slots */
+    bool in_table; /* found by segments */
     bool is_remnant;
 };
 
@@ -26,8 +27,8 @@ struct tcp_remnant {
     struct list link; /* in tcp->remnants, earliest deadline first */
     net_time deadline;
     struct sequence snd_nxt, rcv_nxt;
-    uint32_t window;       /* last advertised, in bytes */
-    uint8_t window_shift;  /* of the value that is sent */
+    uint32_t window;      /* last advertised, in bytes */
+    uint8_t window_shift; /* of the value that is sent */
 };
 
 /* The one thing that a connection waits for; never two of them. Owner: timers.c. */
@@ -57,7 +58,8 @@ struct tcb {
     uint8_t state; /* enum tcp_state; set by tcp_set_state only */
     uint8_t ttl;
 
-    /* Who it belongs to. socket 0: half-open, waiting to be accepted, or an orphan. Owner: user.c, listen.c. */
+    /* Who it belongs to. socket 0: half-open, waiting to be accepted, or an orphan. Owner: user.c, listen.c.
+     */
     net_owner owner;
     net_socket_id socket;
     struct tcb *listener;        /* while half-open or waiting to be accepted */
@@ -85,7 +87,8 @@ struct tcb {
     struct sequence iss;
     struct buffer send;
 
-    /* Receive sequence variables. receive holds in-order bytes up to rcv.nxt, and beyond it those in `gaps`. */
+    /* Receive sequence variables. receive holds in-order bytes up to rcv.nxt, and beyond it those in `gaps`.
+     */
     struct {
         struct sequence nxt, adv; /* adv: the right edge of the window as the peer knows it */
         struct sequence acked;    /* rcv.nxt as the last segment said it */
@@ -103,17 +106,18 @@ struct tcb {
     bool fin_known, fin_taken; /* the peer's FIN: it has come; it was next in order */
     bool fin_sent;             /* ours, at `fin` */
     struct sequence fin;
-    uint8_t acks_due;   /* ACKs owed at once, each by itself (RFC 5681 4.2: duplicates are counted by the peer) */
+    uint8_t
+        acks_due; /* ACKs owed at once, each by itself (RFC 5681 4.2: duplicates are counted by the peer) */
     uint8_t quick_acks; /* at a connection's start ACKs are not delayed */
     bool interactive;   /* answers carry the ACKs: delay them from the start */
     net_time ack_at;    /* the delayed ACK; NET_NEVER: none */
 
     /* Time. Owner: timers.c. */
     struct tcp_timer timer;
-    uint8_t retries;    /* timeouts, probes or keep-alives in a row that brought nothing */
-    net_time heard;     /* the last acceptable segment */
+    uint8_t retries; /* timeouts, probes or keep-alives in a row that brought nothing */
+    net_time heard;  /* the last acceptable segment */
     net_time opened;
-    net_time excused;   /* an unacceptable segment was last answered */
+    net_time excused; /* an unacceptable segment was last answered */
 
     struct rtt rtt;
     struct congestion congestion;
@@ -129,11 +133,11 @@ struct tcb {
     uint16_t keep_idle, keep_interval; /* seconds */
     uint8_t keep_count;
     bool keepalive, nodelay, reuse_address;
-    bool was_open; /* has been ESTABLISHED */
+    bool was_open;              /* has been ESTABLISHED */
     bool shut_read, space_lent; /* lent: net_send_space gave out pieces of the send ring */
     int32_t linger;             /* seconds; -1: off */
-    enum error error;      /* pending, for the user */
-    enum error soft_error; /* the last thing the network said; why a timeout happened */
+    enum error error;           /* pending, for the user */
+    enum error soft_error;      /* the last thing the network said; why a timeout happened */
 };
 
 #define TCP_NO_HEAP UINT32_MAX
@@ -157,7 +161,8 @@ struct tcp {
     uint32_t bucket_mask;
     struct tcb **bound; /* by local port; as many buckets */
     struct tcp_entry **slots;
-    uint32_t slots_max, slots_used, slot_free; /* slot_free: head of the free slots' chain, kept in the slots themselves */
+    uint32_t slots_max, slots_used,
+        slot_free; /* slot_free: head of the free slots' chain, kept in the slots themselves */
     uint64_t hash_key[2];
 
     /* Owner: timers.c. */
@@ -200,7 +205,8 @@ bool tcp_bound_free(const struct tcp *tcp, const struct tcb *tcb, uint32_t addre
 enum error tcp_tcb_new(struct tcp *tcp, net_owner owner, struct tcb **tcb);
 /* The one place where the state changes. */
 void tcp_set_state(struct tcp *tcp, struct tcb *tcb, enum tcp_state state);
-/* Over, for this reason: CLOSED, the user told; freed if nobody holds it, so do not touch it again. ERR_NONE: in order. */
+/* Over, for this reason: CLOSED, the user told; freed if nobody holds it, so do not touch it again. ERR_NONE:
+ * in order. */
 void tcp_end(struct tcp *tcp, struct tcb *tcb, enum error error);
 /* As tcp_end, but the peer is told with RST (RFC 9293 3.10.5). */
 void tcp_end_with_reset(struct tcp *tcp, struct tcb *tcb, enum error error);
@@ -217,9 +223,11 @@ void tcp_mark_due(struct tcp *tcp, struct tcb *tcb);
 bool tcp_may_challenge(struct tcp *tcp, net_time now);
 
 /* ---- timewait.c ---- */
-/* Leaves a remnant of the connection for 2 MSL, the oldest one giving way if there are too many. ack_owed: and acknowledges. */
+/* Leaves a remnant of the connection for 2 MSL, the oldest one giving way if there are too many. ack_owed:
+ * and acknowledges. */
 void tcp_remnant_leave(struct tcp *tcp, struct tcb *tcb, bool ack_owed, net_time now);
-/* A segment for a remnant. true: it may open a new connection, whose ISN must lie behind *isn; the remnant is gone. */
+/* A segment for a remnant. true: it may open a new connection, whose ISN must lie behind *isn; the remnant is
+ * gone. */
 bool tcp_remnant_input(struct tcp *tcp, struct tcp_remnant *remnant, const struct tcp_segment *segment,
                        struct sequence *isn, net_time now);
 void tcp_remnants_expire(struct tcp *tcp, net_time now);
@@ -244,7 +252,8 @@ uint8_t tcp_window_shift(uint32_t buffer);
 /* RFC 9293 3.10.7.4, seventh and eighth step; what was trimmed starts at `seq`. */
 void tcp_take_text(struct tcp *tcp, struct tcb *tcb, struct sequence seq, struct span text, uint16_t merged,
                    net_time now);
-/* The window that the next segment tells; it moves the right edge only by as much as is worth it (3.8.6.2.2). */
+/* The window that the next segment tells; it moves the right edge only by as much as is worth it (3.8.6.2.2).
+ */
 uint32_t tcp_update_window(struct tcb *tcb);
 /* Would tcp_update_window move the edge far enough that the peer should be told at once? */
 bool tcp_window_update_due(const struct tcb *tcb);
@@ -301,7 +310,8 @@ static inline struct sequence tcp_send_start(const struct tcb *tcb) {
     return syn_out ? seq_add(tcb->iss, 1) : tcb->snd.una;
 }
 
-/* The sequence number behind the last byte that the user has written; our FIN's, when it is acknowledged or to be sent. */
+/* The sequence number behind the last byte that the user has written; our FIN's, when it is acknowledged or
+ * to be sent. */
 static inline struct sequence tcp_send_end(const struct tcb *tcb) {
     return seq_add(tcp_send_start(tcb), buffer_length(&tcb->send));
 }

@@ -47,7 +47,8 @@ void tcp_set_link(struct tcp *tcp, uint16_t mtu, bool segment_out) {
 }
 
 /* RFC 5927 4: only what quotes a sequence number that is on its way is believed. */
-void tcp_unreachable(struct tcp *tcp, const struct tcp_key *key, struct sequence seq, enum error error, net_time now) {
+void tcp_unreachable(struct tcp *tcp, const struct tcp_key *key, struct sequence seq, enum error error,
+                     net_time now) {
     struct tcp_entry *entry = tcp_table_find(tcp, key);
     if (entry == NULL || entry->is_remnant) {
         return;

@@ -36,9 +36,9 @@ struct tcp_key {
 struct tcp_config {
     struct arena *arena;
     struct net_counters *counters;
-    uint32_t tcbs_max;     /* connections and listeners of all kinds, TIME_WAIT apart */
-    uint32_t remnants_max; /* connections in TIME_WAIT whose socket is gone */
-    uint32_t orphans_max;  /* connections whose socket is gone, TIME_WAIT apart */
+    uint32_t tcbs_max;                    /* connections and listeners of all kinds, TIME_WAIT apart */
+    uint32_t remnants_max;                /* connections in TIME_WAIT whose socket is gone */
+    uint32_t orphans_max;                 /* connections whose socket is gone, TIME_WAIT apart */
     uint32_t send_buffer, receive_buffer; /* bytes, powers of two */
     uint16_t mtu;
     bool segment_out; /* the device cuts segments: up to 64 KiB at once may be composed */
@@ -62,9 +62,10 @@ struct tcp_segment {
 
 void tcp_input(struct tcp *tcp, const struct tcp_segment *segment, net_time now);
 
-/* The network says that the segment `seq` of this connection did not get through (ICMP; RFC 5927, RFC 9293 3.9.2.2).
- * error: what it means; only a connection that is being opened dies of it, others try on. */
-void tcp_unreachable(struct tcp *tcp, const struct tcp_key *key, struct sequence seq, enum error error, net_time now);
+/* The network says that the segment `seq` of this connection did not get through (ICMP; RFC 5927, RFC
+ * 9293 3.9.2.2). error: what it means; only a connection that is being opened dies of it, others try on. */
+void tcp_unreachable(struct tcp *tcp, const struct tcp_key *key, struct sequence seq, enum error error,
+                     net_time now);
 
 /* ---- Out ---- */
 
@@ -74,7 +75,8 @@ struct tcp_turn {
     uint32_t source, destination;
 };
 
-/* Whose turn is it? false: nobody has anything to send. The same answer until tcp_compose, tcp_park or tcp_give_up. */
+/* Whose turn is it? false: nobody has anything to send. The same answer until tcp_compose, tcp_park or
+ * tcp_give_up. */
 bool tcp_due(struct tcp *tcp, struct tcp_turn *turn, net_time now);
 
 struct tcp_departure {
@@ -85,9 +87,10 @@ struct tcp_departure {
     uint8_t ttl;
 };
 
-/* Makes the segment whose turn it is: counts as sent from then on. `room`: bytes of IP packet that there is place for.
- * false: it had nothing to send after all; ask tcp_due again. */
-bool tcp_compose(struct tcp *tcp, const struct tcp_turn *turn, size_t room, struct tcp_departure *out, net_time now);
+/* Makes the segment whose turn it is: counts as sent from then on. `room`: bytes of IP packet that there is
+ * place for. false: it had nothing to send after all; ask tcp_due again. */
+bool tcp_compose(struct tcp *tcp, const struct tcp_turn *turn, size_t room, struct tcp_departure *out,
+                 net_time now);
 /* The next hop is being looked for: wait for tcp_unpark. */
 void tcp_park(struct tcp *tcp, const struct tcp_turn *turn);
 void tcp_unpark(struct tcp *tcp);

@@ -1,9 +1,9 @@
-/* text.c: the receive side: data into the stream (RFC 9293 3.10.7.4, seventh), FIN (eighth), when to acknowledge
- * (RFC 9293 3.8.6.3, RFC 5681 4.2) and how much window to tell (3.8.6.2.2). */
+/* text.c: the receive side: data into the stream (RFC 9293 3.10.7.4, seventh), FIN (eighth), when to
+ * acknowledge (RFC 9293 3.8.6.3, RFC 5681 4.2) and how much window to tell (3.8.6.2.2). */
 #include <net/tcp/tcb.h>
 
-#define ACK_DELAY     (NET_SECOND / 25)
-#define ACKS_DUE_MAX  8
+#define ACK_DELAY    (NET_SECOND / 25)
+#define ACKS_DUE_MAX 8
 
 void tcp_ack_now(struct tcp *tcp, struct tcb *tcb) {
     tcb->acks_due += tcb->acks_due == 0;
@@ -23,8 +23,8 @@ static void ack_later(struct tcp *tcp, struct tcb *tcb, net_time now) {
     }
 }
 
-/* At least every second full segment is acknowledged at once, and everything at a connection's start, when the peer's
- * window has to grow; a connection that answers what it gets lets the answer carry the ACK. */
+/* At least every second full segment is acknowledged at once, and everything at a connection's start, when
+ * the peer's window has to grow; a connection that answers what it gets lets the answer carry the ACK. */
 static void ack_in_order(struct tcp *tcp, struct tcb *tcb, net_time now) {
     uint32_t unacknowledged = tcb->rcv.nxt.value - tcb->rcv.acked.value;
     bool quick = tcb->quick_acks > 0 && !tcb->interactive;
@@ -36,7 +36,8 @@ static void ack_in_order(struct tcp *tcp, struct tcb *tcb, net_time now) {
     }
 }
 
-/* Puts `text`, which starts `offset` bytes beyond rcv.nxt, into the stream. Returns by how much rcv.nxt moves. */
+/* Puts `text`, which starts `offset` bytes beyond rcv.nxt, into the stream. Returns by how much rcv.nxt
+ * moves. */
 static uint32_t store(struct tcp *tcp, struct tcb *tcb, uint32_t offset, struct span text) {
     uint32_t end = tcp_min(offset + (uint32_t)text.length, buffer_space(&tcb->receive));
     if (end <= offset) {

@@ -1,14 +1,14 @@
-/* timers.c: time passes. Each TCB waits for one thing (struct tcp_timer) beside its delayed ACK; the TCBs that wait stand
- * in a heap. A deadline that moves later, as most do, leaves the heap alone: its old place is corrected when it comes
- * to the top. */
+/* timers.c: time passes. Each TCB waits for one thing (struct tcp_timer) beside its delayed ACK; the TCBs
+ * that wait stand in a heap. A deadline that moves later, as most do, leaves the heap alone: its old place is
+ * corrected when it comes to the top. */
 #include <net/tcp/tcb.h>
 
-#define SYN_RETRIES    6  /* 127 s until connect gives up */
+#define SYN_RETRIES     6 /* 127 s until connect gives up */
 #define SYN_ACK_RETRIES 5
-#define DATA_RETRIES   15 /* R2 of RFC 9293 3.8.3: a quarter of an hour */
-#define ORPHAN_RETRIES 8
-#define FIN_WAIT_TIME  (60 * NET_SECOND)
-#define OVERRIDE_TIME  (NET_SECOND / 5)
+#define DATA_RETRIES    15 /* R2 of RFC 9293 3.8.3: a quarter of an hour */
+#define ORPHAN_RETRIES  8
+#define FIN_WAIT_TIME   (60 * NET_SECOND)
+#define OVERRIDE_TIME   (NET_SECOND / 5)
 
 /* ---- The heap ---- */
 
@@ -95,7 +95,7 @@ static enum tcp_timer_kind choose_kind(const struct tcp *tcp, const struct tcb *
         return TCP_TIMER_NONE; /* its SYN is still due */
     }
     if (buffer_length(&tcb->send) != 0) {
-        return tcb->snd.wnd == 0 ? TCP_TIMER_PERSIST
+        return tcb->snd.wnd == 0          ? TCP_TIMER_PERSIST
                : tcp_has_output(tcp, tcb) ? TCP_TIMER_NONE
                                           : TCP_TIMER_OVERRIDE;
     }
@@ -160,7 +160,8 @@ static void time_out(struct tcp *tcp, struct tcb *tcb) {
     tcp_end(tcp, tcb, tcb->soft_error != ERR_NONE ? tcb->soft_error : ERR_TIMED_OUT);
 }
 
-/* RFC 6298 5.4 to 5.6, RFC 5681 3.1: everything unacknowledged counts as lost and goes out again from the start. */
+/* RFC 6298 5.4 to 5.6, RFC 5681 3.1: everything unacknowledged counts as lost and goes out again from the
+ * start. */
 static void retransmit(struct tcp *tcp, struct tcb *tcb, net_time now) {
     tcb->retries++;
     tcp->counters->tcp_timeouts++;

@@ -1,5 +1,6 @@
-/* timewait.c: TIME_WAIT (RFC 9293 3.6.1, 3.10.7.4; RFC 1337). A connection in it is a small record: what it takes to
- * answer a FIN that comes again. All wait equally long, so the list of them is in the order of their deadlines. */
+/* timewait.c: TIME_WAIT (RFC 9293 3.6.1, 3.10.7.4; RFC 1337). A connection in it is a small record: what it
+ * takes to answer a FIN that comes again. All wait equally long, so the list of them is in the order of their
+ * deadlines. */
 #include <net/tcp/tcb.h>
 
 #define TWO_MSL (60 * NET_SECOND)
@@ -45,7 +46,8 @@ static void acknowledge(struct tcp *tcp, const struct tcp_remnant *remnant) {
                               .seq = remnant->snd_nxt,
                               .ack = remnant->rcv_nxt,
                               .flags = TCP_ACK,
-                              .window = (uint16_t)tcp_min(remnant->window >> remnant->window_shift, UINT16_MAX)};
+                              .window =
+                                  (uint16_t)tcp_min(remnant->window >> remnant->window_shift, UINT16_MAX)};
     tcp_reply(tcp, &reply);
 }
 

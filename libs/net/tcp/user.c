@@ -16,7 +16,8 @@ enum error tcp_bind(struct tcp *tcp, struct tcb *tcb, uint32_t address, uint16_t
     if (tcb->is_bound || tcb->state != TCP_CLOSED || tcb->was_open) {
         return ERR_INVALID;
     }
-    bool free = port == 0 ? tcp_choose_bound_port(tcp, tcb, address, &port) : tcp_bound_free(tcp, tcb, address, port);
+    bool free =
+        port == 0 ? tcp_choose_bound_port(tcp, tcb, address, &port) : tcp_bound_free(tcp, tcb, address, port);
     if (!free) {
         return ERR_ADDRESS_IN_USE;
     }
@@ -46,7 +47,8 @@ enum error tcp_listen(struct tcp *tcp, struct tcb *tcb, uint32_t limit) {
             return ERR_INVALID;
         }
         enum error error = tcb->is_bound ? ERR_NONE : tcp_bind(tcp, tcb, IPV4_ANY, 0);
-        if (error == ERR_NONE && tcp_find_listener(tcp, tcb->entry.key.local_address, tcb->entry.key.local_port)) {
+        if (error == ERR_NONE &&
+            tcp_find_listener(tcp, tcb->entry.key.local_address, tcb->entry.key.local_port)) {
             error = ERR_ADDRESS_IN_USE;
         }
         error = error == ERR_NONE ? start_listening(tcp, tcb) : error;
@@ -58,7 +60,8 @@ enum error tcp_listen(struct tcp *tcp, struct tcb *tcb, uint32_t limit) {
     return ERR_NONE;
 }
 
-enum error tcp_accept(struct tcp *tcp, struct tcb *listener, net_owner owner, net_socket_id socket, struct tcb **out) {
+enum error tcp_accept(struct tcp *tcp, struct tcb *listener, net_owner owner, net_socket_id socket,
+                      struct tcb **out) {
     if (listener->state != TCP_LISTEN) {
         return ERR_INVALID;
     }
@@ -89,7 +92,8 @@ static enum error may_connect(const struct tcb *tcb) {
     }
 }
 
-enum error tcp_connect(struct tcp *tcp, struct tcb *tcb, uint32_t local, uint32_t peer, uint16_t port, net_time now) {
+enum error tcp_connect(struct tcp *tcp, struct tcb *tcb, uint32_t local, uint32_t peer, uint16_t port,
+                       net_time now) {
     enum error error = may_connect(tcb);
     if (error != ERR_NONE) {
         return error;
@@ -248,7 +252,8 @@ static bool close_aborts(const struct tcp *tcp, const struct tcb *tcb) {
 /* Goes on without a socket, on the engine's bill. */
 static void orphan(struct tcp *tcp, struct tcb *tcb, net_time now) {
     buffer_release(&tcb->receive, tcp->arena, tcb->owner);
-    (void)!arena_move_bill(tcp->arena, tcb->owner, NET_OWNER_ENGINE, tcb->send.ring.memory); /* it has no budget */
+    (void)!arena_move_bill(tcp->arena, tcb->owner, NET_OWNER_ENGINE,
+                           tcb->send.ring.memory); /* it has no budget */
     tcb->owner = NET_OWNER_ENGINE;
     tcb->is_orphan = true;
     tcp->orphan_count++;
@@ -263,7 +268,10 @@ static void orphan(struct tcp *tcp, struct tcb *tcb, net_time now) {
 void tcp_close(struct tcp *tcp, struct tcb *tcb, net_time now) {
     leave_socket(tcb);
     switch (tcb->state) {
-    case TCP_LISTEN: stop_listening(tcp, tcb); tcp_end(tcp, tcb, ERR_NONE); break;
+    case TCP_LISTEN:
+        stop_listening(tcp, tcb);
+        tcp_end(tcp, tcb, ERR_NONE);
+        break;
     case TCP_CLOSED:
     case TCP_TIME_WAIT: tcp_release(tcp, tcb); break;
     case TCP_SYN_SENT: tcp_end(tcp, tcb, ERR_NONE); break;
@@ -339,8 +347,10 @@ void tcp_get_settings(const struct tcb *tcb, struct tcp_settings *settings) {
                                       .receive_buffer = tcb->receive.most};
 }
 
-enum error tcp_set_settings(struct tcp *tcp, struct tcb *tcb, const struct tcp_settings *settings, net_time now) {
-    bool sizes_change = settings->send_buffer != tcb->send.most || settings->receive_buffer != tcb->receive.most;
+enum error tcp_set_settings(struct tcp *tcp, struct tcb *tcb, const struct tcp_settings *settings,
+                            net_time now) {
+    bool sizes_change =
+        settings->send_buffer != tcb->send.most || settings->receive_buffer != tcb->receive.most;
     if (sizes_change) {
         if (tcb->state != TCP_CLOSED || tcb->was_open) {
             return ERR_BUSY;

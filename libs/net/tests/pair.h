@@ -1,4 +1,5 @@
-/* pair.h: two engines back to back, in virtual time, with whatever a test wants to happen to the frames between them. */
+/* pair.h: two engines back to back, in virtual time, with whatever a test wants to happen to the frames
+ * between them. */
 #pragma once
 
 #include <net/net.h>
@@ -7,6 +8,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+
 #include <cmocka.h>
 
 #define FRAME_MAX (14 + 65535)

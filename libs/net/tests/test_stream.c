@@ -111,7 +111,7 @@ static void test_with_offloads(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_connect_and_close), cmocka_unit_test(test_transfer),
+        cmocka_unit_test(test_connect_and_close),  cmocka_unit_test(test_transfer),
         cmocka_unit_test(test_transfer_with_loss), cmocka_unit_test(test_refused),
         cmocka_unit_test(test_with_offloads),
     };
