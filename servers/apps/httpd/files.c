@@ -37,6 +37,21 @@ static void forget_content(struct file_cache *cache, struct file *file) {
     }
 }
 
+static void prepare_fields(struct file *file) {
+    struct http_text text;
+    http_text_init(&text, file->fields, sizeof(file->fields));
+    http_text_string(&text, "Last-Modified: ");
+    http_text_string(&text, file->date);
+    http_text_string(&text, "\r\nETag: ");
+    http_text_string(&text, file->etag);
+    http_text_string(&text, "\r\nAccept-Ranges: bytes\r\nContent-Type: ");
+    http_text_string(&text, file->type);
+    http_text_string(&text, "\r\nContent-Length: ");
+    http_text_number(&text, file->size);
+    http_text_string(&text, "\r\n");
+    file->fields_length = text.length;
+}
+
 static void take_marks(struct file *file, const char *path, const struct stat *status) {
     file->kind = S_ISDIR(status->st_mode)   ? FILE_DIRECTORY
                  : S_ISREG(status->st_mode) ? FILE_REGULAR
@@ -46,6 +61,7 @@ static void take_marks(struct file *file, const char *path, const struct stat *s
     file->type = http_media_type(path);
     http_etag(file->size, file->modified, file->etag);
     http_date_format(file->modified, file->date);
+    prepare_fields(file);
 }
 
 int files_open(struct file_cache *cache, struct file *file, const char *path) {

@@ -15,6 +15,7 @@
 #define CACHED_FILE_MAX  16384
 #define CACHED_PATH_SIZE 120
 #define CACHE_SLOTS      64
+#define HEADER_SIZE      256
 #define RECHECK_MS       1000
 
 enum file_kind {
@@ -36,6 +37,10 @@ struct file {
     const char *type;
     char etag[HTTP_ETAG_SIZE];
     char date[HTTP_DATE_SIZE]; /* `modified` in words */
+
+    /* The header fields of the commonest answer, 200 with the whole file, ready to be copied. */
+    char fields[HEADER_SIZE];
+    size_t fields_length;
 
     char *content; /* all `size` bytes; null if the file is not small, or could not be read */
 };

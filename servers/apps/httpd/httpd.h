@@ -22,8 +22,8 @@
 
 #define INPUT_SIZE   16384
 #define PIECE_SIZE   65536 /* one read of a file, one send */
-#define OUTPUT_SIZE  (PIECE_SIZE + 2048)
-#define HEAD_ROOM    2048 /* more than any head or error page that we compose */
+#define OUTPUT_SIZE  (PIECE_SIZE + HEAD_ROOM)
+#define HEAD_ROOM    4096 /* more than any head or error page that we compose */
 #define WINDOW_COUNT 4
 #define BODY_MAX     (1u << 20) /* a request body is read over up to here; beyond it the answer is 413 */
 #define LINGER_MS    3000

@@ -61,14 +61,27 @@ static void add_content_range(struct http_text *out, const struct answer *answer
     http_text_string(out, "\r\n");
 }
 
+/* What the file has to say about the body. */
 static void add_file_fields(struct http_text *out, const struct answer *answer) {
+    if (answer->status == 200) {
+        http_text_add(out, answer->file->fields, answer->file->fields_length);
+        return;
+    }
     if (answer->status == 206 || answer->status == 416) {
         add_content_range(out, answer);
     }
-    if (answer->status == 200 || answer->status == 206 || answer->status == 304) {
+    if (answer->status == 206 || answer->status == 304) {
         add_field(out, "Last-Modified: ", answer->file->date);
         add_field(out, "ETag: ", answer->file->etag);
         add_field(out, "Accept-Ranges: ", "bytes");
+    }
+}
+
+static void add_body_fields(struct http_text *out, const struct answer *answer) {
+    const bool is_file = answer->file && answer->status < 300;
+    if (answer->status != 304 && !(is_file && answer->status == 200)) {
+        add_field(out, "Content-Type: ", is_file ? answer->file->type : "text/html; charset=utf-8");
+        add_number_field(out, "Content-Length: ", answer->length);
     }
 }
 
@@ -82,14 +95,23 @@ static void add_connection(struct http_text *out, const struct connection *conne
     }
 }
 
+static void add_start(struct httpd *server, const struct answer *answer, struct http_text *out) {
+    static const char usual[] = "HTTP/1.1 200 OK\r\nServer: Minato\r\nDate: ";
+    if (answer->status == 200) {
+        http_text_add(out, usual, sizeof(usual) - 1);
+    } else {
+        http_text_string(out, "HTTP/1.1 ");
+        http_text_number(out, answer->status);
+        http_text_string(out, " ");
+        http_text_string(out, http_status_text(answer->status));
+        http_text_string(out, "\r\nServer: Minato\r\nDate: ");
+    }
+    add_field(out, date_now(server), "");
+}
+
 static void add_head(struct httpd *server, struct connection *connection, const struct http_parser *request,
                      const struct answer *answer, struct http_text *out) {
-    http_text_string(out, "HTTP/1.1 ");
-    http_text_number(out, answer->status);
-    http_text_string(out, " ");
-    add_field(out, http_status_text(answer->status), "");
-    add_field(out, "Server: ", "Minato");
-    add_field(out, "Date: ", date_now(server));
+    add_start(server, answer, out);
     if (answer->location) {
         http_text_string(out, "Location: ");
         http_text_url(out, answer->location);
@@ -101,11 +123,7 @@ static void add_head(struct httpd *server, struct connection *connection, const 
     if (answer->file) {
         add_file_fields(out, answer);
     }
-    if (answer->status != 304) {
-        const bool is_file = answer->file && answer->status < 300;
-        add_field(out, "Content-Type: ", is_file ? answer->file->type : "text/html; charset=utf-8");
-        add_number_field(out, "Content-Length: ", answer->length);
-    }
+    add_body_fields(out, answer);
     add_connection(out, connection, request);
     http_text_string(out, "\r\n");
 }
