@@ -139,16 +139,18 @@ void schedule_remove(struct kernel *kernel, struct task *task) {
 
 /* ---- deciding ---- */
 
-/* Sets the clock for the end of the slice if somebody waits for that. */
-static void watch_slice(struct hart *hart) {
-    struct kernel *kernel = hart->kernel;
-    if (hart->slice_end != NEVER || !(kernel->ready.bitmap >> hart->current->priority))
-        return;
-    hart->slice_end = machine_time() + kernel->slice_ticks;
+static void slice_begin(struct hart *hart, uint64_t now) {
+    hart->slice_end = now + hart->kernel->slice_ticks;
     if (hart->slice_end < hart->timer) {
         hart->timer = hart->slice_end;
         machine_timer(hart->timer);
     }
+}
+
+/* Sets the clock for the end of the slice if somebody waits for that. */
+static void watch_slice(struct hart *hart) {
+    if (hart->slice_end == NEVER && hart->kernel->ready.bitmap >> hart->current->priority)
+        slice_begin(hart, machine_time());
 }
 
 /* Takes the CPU from the current task if it is time for others. */
@@ -200,6 +202,8 @@ static void enter_next(struct hart *hart) {
         hart->slice_end = NEVER;
         hart->slice_over = false;
         task = find(hart);
+        if (hart->kernel->harts > 1) /* another hart may make a task ready without telling this one */
+            slice_begin(hart, hart->since);
     }
     enter(hart, task);
 }
@@ -207,7 +211,8 @@ static void enter_next(struct hart *hart) {
 void schedule(struct hart *hart) {
     struct kernel *kernel = hart->kernel;
     if (hart->current && kernel->ready.bitmap == 0) {
-        hart->slice_end = NEVER;
+        if (kernel->harts == 1)
+            hart->slice_end = NEVER;
         hart->slice_over = hart->reschedule = false;
         return;
     }
@@ -226,12 +231,14 @@ void schedule_leave_ended(struct hart *hart) {
 void schedule_clock(struct kernel *kernel) {
     struct hart *hart = kernel->here;
     uint64_t now = machine_time();
-    if (now >= hart->slice_end)
+    if (now >= hart->slice_end) {
         hart->slice_over = true;
+        hart->slice_end = kernel->harts == 1 ? NEVER : now + kernel->slice_ticks;
+    }
     while (deadline_next(kernel) <= now)
         task_wake(kernel, kernel->deadlines.heap[0], ERR_TIMED_OUT);
     hart->timer = deadline_next(kernel);
-    if (hart->slice_end < hart->timer && !hart->slice_over)
+    if (hart->slice_end < hart->timer && hart->current)
         hart->timer = hart->slice_end;
     machine_timer(hart->timer);
 }

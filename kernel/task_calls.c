@@ -107,6 +107,14 @@ enum error sys_task_exit(struct kernel *kernel, struct task *task) {
 
 /* ---- looking ---- */
 
+/* Clock ticks that the task has run for, up to now. */
+static uint64_t ticks_run(const struct kernel *kernel, const struct task *task) {
+    for (uint32_t i = 0; i < kernel->harts; i++)
+        if (kernel->hart[i].current == task)
+            return task->cpu_ticks + machine_time() - kernel->hart[i].since;
+    return task->cpu_ticks;
+}
+
 static void info_fill(const struct kernel *kernel, const struct task *task, struct task_info *info) {
     memcpy(info->name, task->name, sizeof(info->name));
     info->state = task->state;
@@ -117,7 +125,7 @@ static void info_fill(const struct kernel *kernel, const struct task *task, stru
     info->quota = task->account->quota;
     info->memory_used = task->account->used;
     info->memory_peak = task->account->peak;
-    info->cpu_time = ns_of(kernel, task->cpu_ticks);
+    info->cpu_time = ns_of(kernel, ticks_run(kernel, task));
     info->switches = task->switches;
     info->calls = task->calls;
     info->fault_cause = task->fault_cause;

@@ -99,6 +99,11 @@ user_enter:
     sret
 
     .text
+    .globl this_hart_set
+this_hart_set:
+    mv tp, a0
+    ret
+
     .globl fp_save
 fp_save:
     .irp n, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31

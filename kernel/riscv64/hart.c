@@ -26,7 +26,7 @@ void machine_wake_hart(const struct hart *hart) {
 }
 
 void hart_init(struct hart *hart) {
-    __asm__ volatile("mv tp, %0" ::"r"(hart) : "tp");
+    this_hart_set(hart);
     hart->context = (uint64_t *)(hart->stack_top - HART_STACK); /* until there is a task: for panics */
     write_csr(sscratch, hart);
     write_csr(stvec, trap_entry);

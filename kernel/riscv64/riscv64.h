@@ -22,7 +22,8 @@ static inline struct system *system_of(struct kernel *kernel) {
 /* entry.S */
 void trap_entry(void);
 _Noreturn void user_enter(struct hart *hart); /* to hart->current, never to return here */
-void secondary_start(void);
+void secondary_start(void); /* boot/start.S */
+void this_hart_set(struct hart *hart); /* into tp, where it stays while the kernel runs */
 void fp_save(uint64_t *registers);
 void fp_restore(const uint64_t *registers);
 

@@ -70,7 +70,7 @@ void kernel_start(uint64_t hart_id, uint64_t tree) {
     struct platform platform = {};
     bool understood = fdt_read(physical_pointer(tree), &platform);
     kernel_init(kernel, &platform);
-    __asm__ volatile("mv tp, %0" ::"r"(hart) : "tp");
+    this_hart_set(hart);
     if (!understood)
         panic("the device tree makes no sense", tree);
     number_harts(kernel, hart_id);
