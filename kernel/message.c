@@ -37,6 +37,12 @@ static enum error transfer_begin(struct task *task) {
 
 /* ---- one delivery: checks ---- */
 
+/* A handle that is given away can be in a message only once; copies of one may go out together. */
+static bool handles_clash(const struct transfer *transfer, unsigned i, unsigned j) {
+    bool moved = ((transfer->send_move >> i | transfer->send_move >> j) & 1) != 0;
+    return moved && transfer->send_handle[i] == transfer->send_handle[j];
+}
+
 static enum error handles_check(struct task *from) {
     for (unsigned i = 0; i < from->transfer.send_count; i++) {
         struct handle *handle = handle_find(&from->handles, from->transfer.send_handle[i]);
@@ -45,7 +51,7 @@ static enum error handles_check(struct task *from) {
         if (!(handle->rights & RIGHT_PASS))
             return ERR_NO_RIGHT;
         for (unsigned j = 0; j < i; j++)
-            if (from->transfer.send_handle[j] == from->transfer.send_handle[i])
+            if (handles_clash(&from->transfer, i, j))
                 return ERR_INVALID;
     }
     return ERR_NONE;

@@ -78,13 +78,13 @@ static handle_t give(struct kernel *kernel, struct task *task, struct object *ob
 }
 
 /* RAM that the boot loader filled, as a memory object; 0 if there is none. */
-static handle_t give_loaded(struct kernel *kernel, struct task *task, uint64_t base, uint64_t size) {
+static handle_t give_loaded(struct kernel *kernel, struct task *task, uint64_t base, uint64_t size, uint32_t rights) {
     struct memory *memory;
     if (size == 0)
         return HANDLE_NONE;
     must(memory_adopt(kernel, task->account, base, size, false, &memory), "first task's archive");
     must(account_charge(task->account, memory->size), "first task's archive");
-    handle_t handle = give(kernel, task, &memory->object, RIGHT_PASS | RIGHT_READ);
+    handle_t handle = give(kernel, task, &memory->object, RIGHT_PASS | rights);
     object_put(kernel, &memory->object);
     return handle;
 }
@@ -95,8 +95,8 @@ static void fill_info(struct kernel *kernel, struct task *task, struct boot_info
     info->magic = BOOT_INFO_MAGIC;
     info->timebase_frequency = platform->timebase;
     info->machine = give(kernel, task, &kernel->machine, RIGHT_ALL);
-    info->device_tree = give_loaded(kernel, task, platform->tree, platform->tree_size);
-    info->boot_archive = give_loaded(kernel, task, platform->archive, archive_size);
+    info->device_tree = give_loaded(kernel, task, platform->tree, platform->tree_size, RIGHT_READ);
+    info->boot_archive = give_loaded(kernel, task, platform->archive, archive_size, RIGHT_READ | RIGHT_EXECUTE);
     info->self = give(kernel, task, &task->object, RIGHT_PASS | RIGHT_MANAGE);
     info->device_tree_size = platform->tree_size;
     info->boot_archive_size = archive_size;

@@ -17,7 +17,8 @@ static inline unsigned text_digit(char c) {
     return lower >= 'a' && lower <= 'f' ? (unsigned)(lower - 'a' + 10) : 255;
 }
 
-/* The leading digits of `text`, as many as fit; *end is behind them. False: no digit, or more than 64 bits. */
+/* The leading digits of `text`, as many as fit; *end is behind them. False: no digit, or more than 64 bits.
+ */
 static inline bool text_number(const char *text, unsigned base, uint64_t *value, const char **end) {
     uint64_t sum = 0;
     const char *at = text;

@@ -1,7 +1,7 @@
 /* heap.c: where malloc gets its memory: one growing range of addresses, filled with memory objects.
  *
- * Each growth asks for an eighth of what there is already, so that a small task takes little and a large one asks seldom.
- * The handles are closed at once: the mapping keeps the memory. */
+ * Each growth asks for an eighth of what there is already, so that a small task takes little and a large one
+ * asks seldom. The handles are closed at once: the mapping keeps the memory. */
 #include <os/syscall.h>
 
 #include <errno.h>
@@ -13,9 +13,7 @@
 #define HEAP_LIMIT 0x3000000000ull
 #define HEAP_STEP  (16 * 1024ull)
 
-static struct {
-    uint64_t used, mapped; /* bytes from HEAP_BASE */
-} heap;
+static struct { uint64_t used, mapped; /* bytes from HEAP_BASE */ } heap;
 
 /* Maps at least `more` bytes behind what is mapped. */
 static enum error grow(uint64_t more) {

@@ -5,8 +5,8 @@
 #include <os/syscall.h>
 #include <string.h>
 
-enum error server_init_event(struct server *server, const struct server_handlers *handlers, void *context, void *receive_buffer,
-                             size_t receive_capacity, handle_t event) {
+enum error server_init_event(struct server *server, const struct server_handlers *handlers, void *context,
+                             void *receive_buffer, size_t receive_capacity, handle_t event) {
     *server = (struct server){.event = event,
                               .context = context,
                               .handlers = handlers,
@@ -21,8 +21,8 @@ enum error server_init_event(struct server *server, const struct server_handlers
     return error;
 }
 
-enum error server_init(struct server *server, const struct server_handlers *handlers, void *context, void *receive_buffer,
-                       size_t receive_capacity) {
+enum error server_init(struct server *server, const struct server_handlers *handlers, void *context,
+                       void *receive_buffer, size_t receive_capacity) {
     handle_t event;
     enum error error = event_make(&event);
     if (error == ERR_NONE) {
@@ -52,7 +52,8 @@ static void take_call(struct server *server, const struct arrival *received, con
                               .reply = received->reply,
                               .badge = received->badge,
                               .payload = server->receive_buffer,
-                              .payload_copied = sent < server->receive_capacity ? sent : server->receive_capacity,
+                              .payload_copied =
+                                  sent < server->receive_capacity ? sent : server->receive_capacity,
                               .payload_length = sent,
                               .handle_count = transfer->receive_count};
     memcpy(request.word, word, sizeof request.word);
@@ -88,7 +89,8 @@ static void take(struct server *server, const struct arrival *received, const ui
 enum error server_step(struct server *server, uint64_t deadline) {
     uint64_t word[MESSAGE_WORDS];
     struct arrival received;
-    struct transfer transfer = {.send_address = server->pending.length != 0 ? (uintptr_t)server->pending.payload : 0,
+    struct transfer transfer = {.send_address =
+                                    server->pending.length != 0 ? (uintptr_t)server->pending.payload : 0,
                                 .send_length = server->pending.length,
                                 .receive_address = (uintptr_t)server->receive_buffer,
                                 .receive_capacity = (uint32_t)server->receive_capacity};
@@ -125,8 +127,8 @@ _Noreturn void server_run(struct server *server) {
 
 /* ---- answering ---- */
 
-static enum error send(handle_t reply, const uint64_t *words, const void *payload, size_t length, const handle_t *handles,
-                       unsigned count, unsigned move) {
+static enum error send(handle_t reply, const uint64_t *words, const void *payload, size_t length,
+                       const handle_t *handles, unsigned count, unsigned move) {
     struct transfer transfer = {.send_address = (uintptr_t)payload,
                                 .send_length = (uint32_t)length,
                                 .send_count = (uint8_t)count,
@@ -148,8 +150,8 @@ static enum error send(handle_t reply, const uint64_t *words, const void *payloa
 /* The generated stubs pass arrays of MESSAGE_HANDLES; others may pass null with count 0. */
 static const handle_t no_handles[MESSAGE_HANDLES];
 
-void request_reply(struct request *request, const uint64_t *words, const void *payload, size_t length, const handle_t *handles,
-                   unsigned count, unsigned move) {
+void request_reply(struct request *request, const uint64_t *words, const void *payload, size_t length,
+                   const handle_t *handles, unsigned count, unsigned move) {
     struct server *server = request->server;
     if (request->done) {
         return;
@@ -206,11 +208,13 @@ static enum error write_to(handle_t reply, size_t offset, const void *data, size
     return error;
 }
 
-enum error request_read(const struct request *request, size_t offset, void *data, size_t length, size_t *done) {
+enum error request_read(const struct request *request, size_t offset, void *data, size_t length,
+                        size_t *done) {
     return read_from(request->reply, offset, data, length, done);
 }
 
-enum error request_write(const struct request *request, size_t offset, const void *data, size_t length, size_t *done) {
+enum error request_write(const struct request *request, size_t offset, const void *data, size_t length,
+                         size_t *done) {
     return write_to(request->reply, offset, data, length, done);
 }
 
@@ -218,6 +222,7 @@ enum error parked_read(const struct parked *parked, size_t offset, void *data, s
     return read_from(parked->reply, offset, data, length, done);
 }
 
-enum error parked_write(const struct parked *parked, size_t offset, const void *data, size_t length, size_t *done) {
+enum error parked_write(const struct parked *parked, size_t offset, const void *data, size_t length,
+                        size_t *done) {
     return write_to(parked->reply, offset, data, length, done);
 }

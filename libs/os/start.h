@@ -31,17 +31,20 @@ struct start_info {
     struct start_grant grants[START_GRANTS];
 };
 
-/* The bit by which a driver's interrupt signals the event granted as "irq-event"; the others are the driver's own. */
+/* The bit by which a driver's interrupt signals the event granted as "irq-event"; the others are the driver's
+ * own. */
 #define START_INTERRUPT (1ull << 63)
 
 const struct start_info *start_info(void);
-/* The handle granted under `name` ("log", "init", "device.net0", "irq.net0", "self", ...), HANDLE_NONE when there is none. */
+/* The handle granted under `name` ("log", "init", "device.net0", "irq.net0", "self", ...), HANDLE_NONE when
+ * there is none. */
 handle_t start_handle(const char *name);
 /* The whole grant, with its value; null when there is none. */
 const struct start_grant *start_grant(const char *name);
 /* The task's own name: its first argument. */
 const char *start_name(void);
 
-/* For init, whose block is struct boot_info: the block as it came, and the start-up block that it made for itself. */
+/* For init, whose block is struct boot_info: the block as it came, and the start-up block that it made for
+ * itself. */
 const void *start_block(void);
 void start_adopt(const struct start_info *info);

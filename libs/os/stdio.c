@@ -1,5 +1,5 @@
-/* stdio.c: stdin, stdout and stderr. A task that links libs/posix reads and writes its descriptors 0 to 2; in any other,
- * what it prints goes to the machine's log and there is nothing to read. */
+/* stdio.c: stdin, stdout and stderr. A task that links libs/posix reads and writes its descriptors 0 to 2; in
+ * any other, what it prints goes to the machine's log and there is nothing to read. */
 #include <os/os.h>
 
 #include <stdio-bufio.h>
@@ -28,9 +28,12 @@ static ssize_t get(int descriptor, void *data, size_t length) {
 }
 
 static char input_buffer[BUFFER_SIZE], output_buffer[BUFFER_SIZE], error_buffer[BUFFER_SIZE];
-static struct __file_bufio input = FDEV_SETUP_BUFIO(0, input_buffer, BUFFER_SIZE, get, put, NULL, NULL, __SRD, 0);
-static struct __file_bufio output = FDEV_SETUP_BUFIO(1, output_buffer, BUFFER_SIZE, get, put, NULL, NULL, __SWR, __BLBF);
-static struct __file_bufio errors = FDEV_SETUP_BUFIO(2, error_buffer, BUFFER_SIZE, get, put, NULL, NULL, __SWR, __BLBF);
+static struct __file_bufio input =
+    FDEV_SETUP_BUFIO(0, input_buffer, BUFFER_SIZE, get, put, NULL, NULL, __SRD, 0);
+static struct __file_bufio output =
+    FDEV_SETUP_BUFIO(1, output_buffer, BUFFER_SIZE, get, put, NULL, NULL, __SWR, __BLBF);
+static struct __file_bufio errors =
+    FDEV_SETUP_BUFIO(2, error_buffer, BUFFER_SIZE, get, put, NULL, NULL, __SWR, __BLBF);
 
 FILE *const stdin = &input.xfile.cfile.file;
 FILE *const stdout = &output.xfile.cfile.file;

@@ -1,7 +1,8 @@
-/* stub.h: what the generated stubs (ipc/NAME.h) are made of; nobody else needs it. The format is in libs/ipc/GRAMMAR.md.
+/* stub.h: what the generated stubs (ipc/NAME.h) are made of; nobody else needs it. The format is in
+ * libs/ipc/GRAMMAR.md.
  *
- * Word 0 of a request: interface << 32 | absent << 16 | method; of a reply: absent << 32 | status. Handles travel
- * without gaps; bit i of `absent` says that optional handle i is not among them. */
+ * Word 0 of a request: interface << 32 | absent << 16 | method; of a reply: absent << 32 | status. Handles
+ * travel without gaps; bit i of `absent` says that optional handle i is not among them. */
 #pragma once
 
 #include <base/error.h>
@@ -43,7 +44,8 @@ static inline void stub_receive(struct stub_call *stub, void *buffer, size_t cap
 /* Adds a handle, or its absence. */
 void stub_send_handle(struct stub_call *stub, handle_t handle, bool move);
 
-/* Client: calls, and checks the answer's status and handles. Without an error the expected handles are in stub->handle. */
+/* Client: calls, and checks the answer's status and handles. Without an error the expected handles are in
+ * stub->handle. */
 enum error stub_call(handle_t port, struct stub_call *stub, unsigned handles, unsigned optional);
 /* Client: bytes that came, at most the capacity; ERR_TOO_LARGE when they were cut. */
 size_t stub_received(const struct stub_call *stub, enum error *error);
@@ -51,9 +53,10 @@ size_t stub_received(const struct stub_call *stub, enum error *error);
 void stub_received_exactly(const struct stub_call *stub, size_t size, enum error *error);
 void stub_received_string(const struct stub_call *stub, char *text, size_t capacity, enum error *error);
 
-/* Spreads handles that came without gaps over their places. False: other than `expected` many, or one that is not
- * optional is missing. */
-bool stub_spread(handle_t handle[MESSAGE_HANDLES], unsigned count, unsigned absent, unsigned expected, unsigned optional);
+/* Spreads handles that came without gaps over their places. False: other than `expected` many, or one that is
+ * not optional is missing. */
+bool stub_spread(handle_t handle[MESSAGE_HANDLES], unsigned count, unsigned absent, unsigned expected,
+                 unsigned optional);
 
 /* Server: what a well-formed request looks like. */
 enum stub_scalar { STUB_NONE, STUB_U64, STUB_I64, STUB_U8, STUB_U16, STUB_U32, STUB_I32, STUB_BOOL };
@@ -65,8 +68,8 @@ struct stub_shape {
     uint8_t word[MESSAGE_WORDS - 1]; /* enum stub_scalar */
 };
 
-/* True: the request is as the shape says, and there is a handler for it. Else it has been answered. Puts the handles of
- * the message into their places. */
+/* True: the request is as the shape says, and there is a handler for it. Else it has been answered. Puts the
+ * handles of the message into their places. */
 bool stub_accept(struct request *request, const struct stub_shape *shape, bool handled);
 /* Takes handle i over. */
 static inline handle_t stub_take_handle(struct request *request, unsigned i) {

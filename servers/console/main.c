@@ -1,7 +1,7 @@
 /* main.c: the console server: a UART behind ipc/console.idl.
  *
- * Input comes by interrupt into a buffer; one read may wait for it. Writes queue up and are sent as far as the device takes them;
- * their callers wait until all of theirs is out, so that nothing is held twice. */
+ * Input comes by interrupt into a buffer; one read may wait for it. Writes queue up and are sent as far as
+ * the device takes them; their callers wait until all of theirs is out, so that nothing is held twice. */
 #include "typed.h"
 #include "uart.h"
 
@@ -111,7 +111,8 @@ static void feed_reader(struct console *console) {
 /* Does the reader that waits still live? */
 static bool reader_waits(const struct console *console) {
     size_t none;
-    return console->reader.reply != HANDLE_NONE && parked_read(&console->reader, 0, NULL, 0, &none) == ERR_NONE;
+    return console->reader.reply != HANDLE_NONE &&
+           parked_read(&console->reader, 0, NULL, 0, &none) == ERR_NONE;
 }
 
 static void on_read(void *context, struct request *request, bool wait) {
@@ -171,7 +172,8 @@ static enum error start(struct console *console) {
     if (error == ERR_NONE) {
         uart_init(&console->uart, registers);
         console->interrupt = start_handle("irq.uart0");
-        error = server_init_event(&console->server, &server_handlers, console, NULL, 0, start_handle("irq-event"));
+        error = server_init_event(&console->server, &server_handlers, console, NULL, 0,
+                                  start_handle("irq-event"));
     }
     if (error == ERR_NONE) {
         on_interrupt(console, 0); /* what was typed before */

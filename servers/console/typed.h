@@ -1,4 +1,5 @@
-/* typed.h: what has been typed and not yet read. A full buffer drops what comes; nobody types that far ahead. */
+/* typed.h: what has been typed and not yet read. A full buffer drops what comes; nobody types that far ahead.
+ */
 #pragma once
 
 #include <stddef.h>

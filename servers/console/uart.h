@@ -1,4 +1,5 @@
-/* uart.h: the registers of a 16550 UART (National Semiconductor PC16550D), a byte each. Pure but for the registers. */
+/* uart.h: the registers of a 16550 UART (National Semiconductor PC16550D), a byte each. Pure but for the
+ * registers. */
 #pragma once
 
 #include <stdbool.h>
@@ -16,7 +17,8 @@ void uart_init(struct uart *uart, volatile void *registers);
 /* The next received byte; false: none. */
 bool uart_receive(struct uart *uart, uint8_t *byte);
 
-/* Sends as much as the device takes now; a newline becomes return and newline, as terminals want it. Bytes taken. */
+/* Sends as much as the device takes now; a newline becomes return and newline, as terminals want it. Bytes
+ * taken. */
 size_t uart_send(struct uart *uart, const uint8_t *bytes, size_t length);
 
 /* Asks for an interrupt when there is room to send again, or no longer. */

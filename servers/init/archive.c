@@ -1,5 +1,5 @@
-/* archive.c: POSIX.1-1988 ustar, as far as `tar` makes it of short names: header blocks of 512 bytes, contents
- * padded to blocks, numbers in octal. */
+/* archive.c: POSIX.1-1988 ustar, as far as `tar` makes it of short names: header blocks of 512 bytes,
+ * contents padded to blocks, numbers in octal. */
 #include "archive.h"
 
 #define BLOCK       512
@@ -27,7 +27,8 @@ static bool octal(const uint8_t *field, size_t length, size_t *value) {
 static bool read_entry(struct span archive, size_t *position, struct entry *entry) {
     struct span header = span_slice(archive, *position, BLOCK);
     size_t size;
-    if (header.length != BLOCK || header.data[0] == 0 || !octal(header.data + SIZE_OFFSET, SIZE_LENGTH, &size)) {
+    if (header.length != BLOCK || header.data[0] == 0 ||
+        !octal(header.data + SIZE_OFFSET, SIZE_LENGTH, &size)) {
         return false;
     }
     entry->contents = span_slice(archive, *position + BLOCK, size);

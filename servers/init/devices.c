@@ -1,4 +1,5 @@
-/* devices.c: the device tree (Devicetree Specification 0.4), read with libfdt; virtio-mmio registers as in virtio 1.2, 4.2.2. */
+/* devices.c: the device tree (Devicetree Specification 0.4), read with libfdt; virtio-mmio registers as in
+ * virtio 1.2, 4.2.2. */
 #include "devices.h"
 
 #include <libfdt.h>
@@ -12,7 +13,8 @@
 #define RTC_TIME_LOW     0  /* reading it latches the high half */
 #define RTC_TIME_HIGH    1
 
-/* The first region and interrupt of a node; two cells each for address and size, as all buses of these machines have. */
+/* The first region and interrupt of a node; two cells each for address and size, as all buses of these
+ * machines have. */
 static bool read_node(const void *tree, int node, struct device *device) {
     int length;
     const fdt64_t *region = fdt_getprop(tree, node, "reg", &length);
@@ -31,7 +33,8 @@ static volatile uint32_t *map_registers(handle_t machine, const struct device *d
     if (sys_memory_device(machine, device->physical, device->size, &memory) != ERR_NONE) {
         return NULL;
     }
-    enum error error = sys_memory_map(HANDLE_NONE, (handle_t)memory, &address, 0, 0, RIGHT_READ | RIGHT_WRITE);
+    enum error error =
+        sys_memory_map(HANDLE_NONE, (handle_t)memory, &address, 0, 0, RIGHT_READ | RIGHT_WRITE);
     (void)!handle_close((handle_t)memory);
     return error == ERR_NONE ? (volatile uint32_t *)address : NULL;
 }

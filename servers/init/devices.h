@@ -1,4 +1,5 @@
-/* devices.h: which devices the machine has, from the device tree and, for virtio, the devices' own ID registers. */
+/* devices.h: which devices the machine has, from the device tree and, for virtio, the devices' own ID
+ * registers. */
 #pragma once
 
 #include <base/span.h>
@@ -25,7 +26,8 @@ void devices_find(struct devices *devices, handle_t machine, struct span tree);
 /* By name; null: the machine has none. */
 struct device *devices_named(struct devices *devices, const char *name);
 
-/* Stops what the device does on its own: a virtio device that its dead driver had set going may still write into memory. */
+/* Stops what the device does on its own: a virtio device that its dead driver had set going may still write
+ * into memory. */
 void device_stop(struct device *device);
 
 /* The wall clock of a goldfish RTC (QEMU virt): ns since 1970; 0 if there is none. */

@@ -43,7 +43,8 @@ static bool program_fits(const struct elf_program *program, size_t file_size) {
 static struct image_segment segment_of(const struct elf_program *program) {
     uint64_t start = program->address / PAGE_SIZE * PAGE_SIZE;
     uint64_t end = (program->address + program->memory_size + PAGE_SIZE - 1) / PAGE_SIZE * PAGE_SIZE;
-    uint32_t rights = ((program->flags & ELF_R) != 0 ? RIGHT_READ : 0) | ((program->flags & ELF_W) != 0 ? RIGHT_WRITE : 0) |
+    uint32_t rights = ((program->flags & ELF_R) != 0 ? RIGHT_READ : 0) |
+                      ((program->flags & ELF_W) != 0 ? RIGHT_WRITE : 0) |
                       ((program->flags & ELF_X) != 0 ? RIGHT_EXECUTE : 0);
     return (struct image_segment){.address = start,
                                   .size = end - start,
@@ -56,7 +57,8 @@ static struct image_segment segment_of(const struct elf_program *program) {
 static bool overlaps(const struct image *image, const struct image_segment *segment) {
     for (unsigned i = 0; i < image->count; i++) {
         const struct image_segment *other = &image->segments[i];
-        if (segment->address < other->address + other->size && other->address < segment->address + segment->size) {
+        if (segment->address < other->address + other->size &&
+            other->address < segment->address + segment->size) {
             return true;
         }
     }

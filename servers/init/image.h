@@ -22,6 +22,6 @@ struct image {
     struct image_segment segments[IMAGE_SEGMENTS];
 };
 
-/* Checks an ELF file and says what it asks for. ERR_MALFORMED: not an executable for this machine, or one whose segments
- * overlap, reach beyond file or address space, or are writable and executable at once. */
+/* Checks an ELF file and says what it asks for. ERR_MALFORMED: not an executable for this machine, or one
+ * whose segments overlap, reach beyond file or address space, or are writable and executable at once. */
 enum error image_check(struct span file, struct image *image);

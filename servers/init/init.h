@@ -1,7 +1,8 @@
 /* init.h: all that the first task knows. One struct, owned by main.c; every other file gets a pointer to it.
  *
- * loader.c makes tasks, process.c keeps book of them, names.c of what they publish, requests.c answers them, crash.c
- * tells why one died. archive, image, manifest, options, symbols and restart are pure and tested on the build machine. */
+ * loader.c makes tasks, process.c keeps book of them, names.c of what they publish, requests.c answers them,
+ * crash.c tells why one died. archive, image, manifest, options, symbols and restart are pure and tested on
+ * the build machine. */
 #pragma once
 
 #include "devices.h"
@@ -27,7 +28,8 @@ enum process_state {
     PROCESS_RESTING /* a task of the manifest that is started again at restart_at (NEVER: no more) */
 };
 
-/* `task` is a handle only while running. `id` is also the badge of the task's handle to init and of its end. */
+/* `task` is a handle only while running. `id` is also the badge of the task's handle to init and of its end.
+ */
 struct process {
     enum process_state state;
     uint32_t id, parent; /* parent 0: none, or no longer */

@@ -3,8 +3,8 @@
  *   0x10000 ...          the program's segments
  *   ... START_ADDRESS    its stack, growing down
  *   START_ADDRESS        struct start_info, read-only
- * All within one gigabyte, so that a small task gets by with few page tables. What is written is written by the kernel
- * (task_write): init maps none of it. */
+ * All within one gigabyte, so that a small task gets by with few page tables. What is written is written by
+ * the kernel (task_write): init maps none of it. */
 #include "loader.h"
 
 #include "archive.h"
@@ -82,7 +82,8 @@ static enum error map_fresh(handle_t task, uint64_t address, uint64_t size, uint
 static enum error write_all(handle_t task, uint64_t address, const void *data, size_t length) {
     for (size_t written = 0; written < length;) {
         uint64_t done = 0;
-        enum error error = sys_task_write(task, address + written, (const char *)data + written, length - written, &done);
+        enum error error =
+            sys_task_write(task, address + written, (const char *)data + written, length - written, &done);
         if (error != ERR_NONE || done == 0) {
             return error != ERR_NONE ? error : ERR_BAD_ADDRESS;
         }
@@ -91,8 +92,8 @@ static enum error write_all(handle_t task, uint64_t address, const void *data, s
     return ERR_NONE;
 }
 
-/* Constant segments come straight out of the archive where it holds them on whole pages, so that all tasks of a program
- * share them; others are copied. */
+/* Constant segments come straight out of the archive where it holds them on whole pages, so that all tasks of
+ * a program share them; others are copied. */
 static enum error load_segment(struct making *making, const struct image_segment *segment) {
     uint64_t offset = making->file_offset + segment->offset;
     bool constant = (segment->rights & RIGHT_WRITE) == 0 && segment->file_size + PAGE_SIZE > segment->size;
@@ -123,7 +124,8 @@ static enum error load(struct making *making) {
 
 /* ---- grants ---- */
 
-static enum error grant(struct making *making, const char *name, handle_t handle, uint32_t rights, uint64_t value) {
+static enum error grant(struct making *making, const char *name, handle_t handle, uint32_t rights,
+                        uint64_t value) {
     uint64_t there;
     struct start_info *start = &making->start;
     if (start->grant_count == START_GRANTS) {
@@ -139,7 +141,8 @@ static enum error grant(struct making *making, const char *name, handle_t handle
 }
 
 /* Grants a handle that init itself does not keep. */
-static enum error grant_away(struct making *making, const char *name, handle_t handle, uint32_t rights, uint64_t value) {
+static enum error grant_away(struct making *making, const char *name, handle_t handle, uint32_t rights,
+                             uint64_t value) {
     enum error error = grant(making, name, handle, rights, value);
     (void)!handle_close(handle);
     return error;
@@ -161,7 +164,8 @@ static enum error grant_interrupt(struct making *making, const struct device *de
         return error;
     }
     snprintf(name, sizeof name, "irq.%s", device->name);
-    error = sys_interrupt_create(making->init->boot->machine, device->interrupt, event, START_INTERRUPT, &interrupt);
+    error = sys_interrupt_create(making->init->boot->machine, device->interrupt, event, START_INTERRUPT,
+                                 &interrupt);
     if (error == ERR_NONE) {
         error = grant_away(making, name, (handle_t)interrupt, RIGHT_WAIT, device->interrupt);
     }
@@ -182,7 +186,8 @@ static enum error grant_device(struct making *making) {
     char name[START_NAME_SIZE];
     uint64_t memory;
     snprintf(name, sizeof name, "device.%s", device->name);
-    enum error error = sys_memory_device(making->init->boot->machine, device->physical, device->size, &memory);
+    enum error error =
+        sys_memory_device(making->init->boot->machine, device->physical, device->size, &memory);
     if (error == ERR_NONE) {
         error = grant_away(making, name, (handle_t)memory, RIGHT_READ | RIGHT_WRITE, device->physical);
     }
@@ -194,7 +199,8 @@ static enum error grant_streams(struct making *making) {
     enum error error = ERR_NONE;
     for (unsigned i = 0; error == ERR_NONE && i < 3; i++) {
         if (making->launch->stream[i] != HANDLE_NONE) {
-            error = grant(making, names[i], making->launch->stream[i], RIGHT_SEND | RIGHT_PASS, making->launch->kind[i]);
+            error = grant(making, names[i], making->launch->stream[i], RIGHT_SEND | RIGHT_PASS,
+                          making->launch->kind[i]);
         }
     }
     return error;

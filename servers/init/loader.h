@@ -12,8 +12,9 @@ struct launch {
     uint8_t kind[3];
 };
 
-/* Starts process->entry->program (for a program: process->name) as process->id. Sets process->task. ERR_NOT_FOUND: not in the
- * archive; ERR_MALFORMED: no sound program; ERR_NO_MEMORY, ERR_QUOTA, ERR_TOO_MANY. */
+/* Starts process->entry->program (for a program: process->name) as process->id. Sets process->task.
+ * ERR_NOT_FOUND: not in the archive; ERR_MALFORMED: no sound program; ERR_NO_MEMORY, ERR_QUOTA, ERR_TOO_MANY.
+ */
 enum error loader_start(struct init *init, struct process *process, const struct launch *launch);
 
 /* Is there such a program? */

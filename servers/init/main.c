@@ -75,7 +75,8 @@ static void seed_random(struct init *init) {
 
 static enum error prepare(struct init *init) {
     struct span tree;
-    enum error error = map_boot_memory(init->boot->boot_archive, init->boot->boot_archive_size, &init->archive);
+    enum error error =
+        map_boot_memory(init->boot->boot_archive, init->boot->boot_archive_size, &init->archive);
     if (error != ERR_NONE) {
         return error;
     }

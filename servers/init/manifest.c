@@ -95,7 +95,7 @@ static void read_count(struct parser *parser, uint32_t least, uint32_t most, uin
 }
 
 static void read_priority(struct parser *parser) {
-    read_count(parser, 1, 30, &parser->entry->priority);
+    read_count(parser, 1, MANIFEST_PRIORITY_MAX, &parser->entry->priority);
 }
 
 static void read_handles(struct parser *parser) {
@@ -163,7 +163,8 @@ static void read_may(struct parser *parser) {
     static const struct {
         const char *word;
         enum may may;
-    } rights[] = {{"log", MAY_LOG}, {"spawn", MAY_SPAWN}, {"kill", MAY_KILL}, {"list", MAY_LIST}, {"off", MAY_OFF}};
+    } rights[] = {
+        {"log", MAY_LOG}, {"spawn", MAY_SPAWN}, {"kill", MAY_KILL}, {"list", MAY_LIST}, {"off", MAY_OFF}};
     for (const char *word = next_word(parser); *word != '\0'; word = next_word(parser)) {
         uint32_t found = 0;
         for (size_t i = 0; i < sizeof rights / sizeof *rights; i++) {
@@ -217,9 +218,10 @@ static const struct {
     const char *word;
     void (*read)(struct parser *parser);
 } properties[] = {
-    {"program", read_program},   {"device", read_device}, {"priority", read_priority}, {"handles", read_handles},
-    {"memory", read_memory},     {"stack", read_stack},   {"dma", read_dma},           {"serves", read_serves},
-    {"uses", read_uses},         {"may", read_may},       {"restart", read_restart},   {"arguments", read_arguments},
+    {"program", read_program}, {"device", read_device},   {"priority", read_priority},
+    {"handles", read_handles}, {"memory", read_memory},   {"stack", read_stack},
+    {"dma", read_dma},         {"serves", read_serves},   {"uses", read_uses},
+    {"may", read_may},         {"restart", read_restart}, {"arguments", read_arguments},
 };
 
 /* ---- entries and lines ---- */
@@ -294,7 +296,8 @@ static void read_line(struct parser *parser, char *line) {
     }
 }
 
-unsigned manifest_parse(struct manifest *manifest, struct span text, const struct manifest_listener *listener) {
+unsigned manifest_parse(struct manifest *manifest, struct span text,
+                        const struct manifest_listener *listener) {
     struct parser parser = {.manifest = manifest, .listener = listener};
     *manifest = (struct manifest){0};
     while (text.length != 0) {
@@ -362,5 +365,6 @@ uint64_t manifest_memory(const struct manifest_entry *entry, uint64_t machine_me
     uint64_t above = machine_memory > SMALL_MACHINE ? machine_memory - SMALL_MACHINE : 0;
     uint64_t span = LARGE_MACHINE - SMALL_MACHINE;
     uint64_t share = (above < span ? above : span) / MEBIBYTE;
-    return entry->memory_least + (entry->memory_most - entry->memory_least) / 4096 * share / (span / MEBIBYTE) * 4096;
+    return entry->memory_least +
+           (entry->memory_most - entry->memory_least) / 4096 * share / (span / MEBIBYTE) * 4096;
 }

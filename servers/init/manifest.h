@@ -1,6 +1,8 @@
-/* manifest.h: which task starts with which rights, read from boot/manifest (its head documents the format). Pure.
+/* manifest.h: which task starts with which rights, read from boot/manifest (its head documents the format).
+ * Pure.
  *
- * Mistakes are reported by line and the line is skipped: a machine with half a manifest can still be looked at. */
+ * Mistakes are reported by line and the line is skipped: a machine with half a manifest can still be looked
+ * at. */
 #pragma once
 
 #include "restart.h"
@@ -9,10 +11,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define MANIFEST_ENTRIES   40
-#define MANIFEST_NAME      24
-#define MANIFEST_NAMES     8
-#define MANIFEST_ARGUMENTS 128
+#define MANIFEST_ENTRIES      40
+#define MANIFEST_NAME         24
+#define MANIFEST_NAMES        8
+#define MANIFEST_ARGUMENTS    128
+#define MANIFEST_PRIORITY_MAX 24 /* init's own: a task cannot make one above itself */
 
 enum may {
     MAY_LOG = 1,   /* write to the machine's log */
@@ -56,7 +59,8 @@ struct manifest_listener {
 };
 
 /* Reads the text. The number of mistakes. */
-unsigned manifest_parse(struct manifest *manifest, struct span text, const struct manifest_listener *listener);
+unsigned manifest_parse(struct manifest *manifest, struct span text,
+                        const struct manifest_listener *listener);
 
 /* The entry of the task of this name; the one whose program pattern fits best (longest). Null: none. */
 const struct manifest_entry *manifest_task(const struct manifest *manifest, const char *name);
@@ -64,5 +68,6 @@ const struct manifest_entry *manifest_program(const struct manifest *manifest, c
 
 bool manifest_names(const struct manifest_names *names, const char *name);
 
-/* How much memory a task gets on a machine with so much for all tasks: the least on a small one, the most on a large one. */
+/* How much memory a task gets on a machine with so much for all tasks: the least on a small one, the most on
+ * a large one. */
 uint64_t manifest_memory(const struct manifest_entry *entry, uint64_t machine_memory);

@@ -4,8 +4,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* The value of `key`, "" where the word has no '='. The last one counts. Cut (and false) if it does not fit; false also if the
- * key is not there. */
+/* The value of `key`, "" where the word has no '='. The last one counts. Cut (and false) if it does not fit;
+ * false also if the key is not there. */
 bool option_find(const char *command_line, const char *key, char *value, size_t size);
 
 /* Is `word` one of the comma-separated words of `list`? */

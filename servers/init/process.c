@@ -27,7 +27,8 @@ struct process *process_find(struct init *init, uint32_t id) {
 struct process *process_named(struct init *init, const char *name) {
     for (unsigned i = 0; i < PROCESSES; i++) {
         struct process *process = &init->processes[i];
-        if (process->state == PROCESS_RUNNING && process->entry->at_boot && strcmp(process->name, name) == 0) {
+        if (process->state == PROCESS_RUNNING && process->entry->at_boot &&
+            strcmp(process->name, name) == 0) {
             return process;
         }
     }
@@ -37,7 +38,8 @@ struct process *process_named(struct init *init, const char *name) {
 bool process_will_serve(const struct init *init, const char *name) {
     for (unsigned i = 0; i < PROCESSES; i++) {
         const struct process *process = &init->processes[i];
-        bool alive = process->state == PROCESS_RUNNING || (process->state == PROCESS_RESTING && process->restart_at != NEVER);
+        bool alive = process->state == PROCESS_RUNNING ||
+                     (process->state == PROCESS_RESTING && process->restart_at != NEVER);
         if (alive && manifest_names(&process->entry->serves, name)) {
             return true;
         }
@@ -162,7 +164,8 @@ uint64_t process_restart_due(struct init *init) {
             continue;
         }
         if (process->restart_at <= clock_now()) {
-            process->id = ++init->last_id; /* what still carries the old badge must not pass for the new task */
+            process->id =
+                ++init->last_id; /* what still carries the old badge must not pass for the new task */
             start_entry(init, process);
         }
         if (process->state == PROCESS_RESTING && process->restart_at < next) {
@@ -198,8 +201,8 @@ static bool memory_suffices(const struct init *init, const struct manifest_entry
     return info.quota - info.memory_used >= needed;
 }
 
-/* The rights of a new program: its entry's, but no name and no power that the spawner lacks. Writing to the log and serving
- * are the entry's alone: the spawner gives nothing away by them. */
+/* The rights of a new program: its entry's, but no name and no power that the spawner lacks. Writing to the
+ * log and serving are the entry's alone: the spawner gives nothing away by them. */
 static void limit_rights(struct process *process, const struct process *parent) {
     process->may = process->entry->may & (parent->may | MAY_LOG);
     process->uses = 0;
@@ -208,8 +211,8 @@ static void limit_rights(struct process *process, const struct process *parent) 
     }
 }
 
-enum error process_spawn(struct init *init, const struct process *parent, const char *program, const struct launch *launch,
-                         handle_t event, uint64_t bits, uint32_t *id) {
+enum error process_spawn(struct init *init, const struct process *parent, const char *program,
+                         const struct launch *launch, handle_t event, uint64_t bits, uint32_t *id) {
     const struct manifest_entry *entry = manifest_program(&init->manifest, program);
     if (!loader_knows(init, program)) {
         return ERR_NOT_FOUND;

@@ -6,10 +6,11 @@
 /* Starts every task of the manifest but those in the comma-separated list `without`. */
 void process_start_all(struct init *init, const char *without);
 
-/* Starts a program for `parent`, with the manifest's rights for it as far as the parent has them. event: is signalled with
- * `bits` when it ends; init takes it over if it succeeds. ERR_NOT_FOUND, ERR_NO_RIGHT, ERR_TOO_MANY, ERR_NO_MEMORY, ... */
-enum error process_spawn(struct init *init, const struct process *parent, const char *program, const struct launch *launch,
-                         handle_t event, uint64_t bits, uint32_t *id);
+/* Starts a program for `parent`, with the manifest's rights for it as far as the parent has them. event: is
+ * signalled with `bits` when it ends; init takes it over if it succeeds. ERR_NOT_FOUND, ERR_NO_RIGHT,
+ * ERR_TOO_MANY, ERR_NO_MEMORY, ... */
+enum error process_spawn(struct init *init, const struct process *parent, const char *program,
+                         const struct launch *launch, handle_t event, uint64_t bits, uint32_t *id);
 
 /* By id, running or not; null: there is none. */
 struct process *process_find(struct init *init, uint32_t id);

@@ -66,10 +66,12 @@ static void on_find(void *context, struct request *request, bool wait, const cha
     }
 }
 
-static void on_watch(void *context, struct request *request, uint64_t bits, handle_t event, const char *name) {
+static void on_watch(void *context, struct request *request, uint64_t bits, handle_t event,
+                     const char *name) {
     struct init *init = context;
     const struct process *process = asker(init, request);
-    enum error error = may_find(process, name) ? names_watch(init, name, event, bits, process->id) : ERR_NO_RIGHT;
+    enum error error =
+        may_find(process, name) ? names_watch(init, name, event, bits, process->id) : ERR_NO_RIGHT;
     if (error != ERR_NONE) {
         (void)!handle_close(event);
         request_fail(request, error);
@@ -85,8 +87,8 @@ static bool strings_are_sound(const char *strings, size_t length, uint32_t *coun
     for (size_t i = 0; i < length; i++) {
         *count += strings[i] == '\0';
     }
-    return length != 0 && strings[length - 1] == '\0' && *count <= ARGUMENTS_MAX && strnlen(strings, length) < MANIFEST_NAME &&
-           strchr(strings, '/') == NULL;
+    return length != 0 && strings[length - 1] == '\0' && *count <= ARGUMENTS_MAX &&
+           strnlen(strings, length) < MANIFEST_NAME && strchr(strings, '/') == NULL;
 }
 
 static void close_given(handle_t handle) {
@@ -95,8 +97,9 @@ static void close_given(handle_t handle) {
     }
 }
 
-static void on_spawn(void *context, struct request *request, uint64_t end_bits, uint32_t kinds, handle_t input, handle_t output,
-                     handle_t errors, handle_t end, const void *arguments, size_t length) {
+static void on_spawn(void *context, struct request *request, uint64_t end_bits, uint32_t kinds,
+                     handle_t input, handle_t output, handle_t errors, handle_t end, const void *arguments,
+                     size_t length) {
     struct init *init = context;
     const struct process *parent = asker(init, request);
     struct launch launch = {.arguments = arguments, .length = length, .stream = {input, output, errors}};
@@ -126,7 +129,8 @@ static void on_wait(void *context, struct request *request, uint32_t id, bool wa
     struct init *init = context;
     const struct process *parent = asker(init, request);
     struct process *child = process_find(init, id);
-    if (parent == NULL || child == NULL || child->parent != parent->id || child->waiter.reply != HANDLE_NONE) {
+    if (parent == NULL || child == NULL || child->parent != parent->id ||
+        child->waiter.reply != HANDLE_NONE) {
         request_fail(request, ERR_NOT_FOUND);
     } else if (child->state == PROCESS_ENDED) {
         init_wait_reply(request, child->end, child->status);

@@ -21,6 +21,6 @@ struct restart_state {
     uint32_t count;   /* restarts so far */
 };
 
-/* The task that runs under `policy` ended at `now`: when to start it again; NEVER (UINT64_MAX) if it is not to be. A task
- * that has run for ten times the longest back-off begins anew with the shortest. */
+/* The task that runs under `policy` ended at `now`: when to start it again; NEVER (UINT64_MAX) if it is not
+ * to be. A task that has run for ten times the longest back-off begins anew with the shortest. */
 uint64_t restart_after(const struct restart_policy *policy, struct restart_state *state, uint64_t now);

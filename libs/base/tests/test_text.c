@@ -16,7 +16,8 @@ static void numbers_are_read_whole(void **state) {
     assert_true(text_to_u64("18446744073709551615", &value) && value == UINT64_MAX);
     assert_true(text_to_u64("0xfFfF", &value) && value == 0xffff);
     value = 7;
-    static const char *const wrong[] = {"", "x", "1x", "-1", "0x", " 1", "18446744073709551616", "0x10000000000000000"};
+    static const char *const wrong[] = {
+        "", "x", "1x", "-1", "0x", " 1", "18446744073709551616", "0x10000000000000000"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         assert_false(text_to_u64(wrong[i], &value));
     }
@@ -40,7 +41,7 @@ static void every_error_has_a_text(void **state) {
         bool reserved = i > ERR_TOO_MANY && i < ERR_REFUSED;
         assert_int_equal(strcmp(error_text((enum error)i), "unknown error") == 0, reserved);
     }
-    assert_string_equal(error_text((enum error)-1), "unknown error");
+    assert_string_equal(error_text((enum error) - 1), "unknown error");
     assert_string_equal(error_text(ERR_COUNT), "unknown error");
 }
 

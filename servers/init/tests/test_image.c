@@ -1,4 +1,5 @@
-/* test_image.c: sound ELF files are understood, hostile ones refused; the archive and the symbol table keep their bounds. */
+/* test_image.c: sound ELF files are understood, hostile ones refused; the archive and the symbol table keep
+ * their bounds. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,7 +17,8 @@
 
 #define FILE_SIZE 0x3000
 
-/* A file with two load segments: code at 0x10000, data with room behind it at 0x12000. Fields as in the ELF-64 headers. */
+/* A file with two load segments: code at 0x10000, data with room behind it at 0x12000. Fields as in the
+ * ELF-64 headers. */
 struct file {
     uint8_t ident[16];
     uint16_t type, machine;
@@ -80,17 +82,17 @@ static void hostile_files_are_refused(void **state) {
     REFUSES(file.program_offset = sizeof file);
     REFUSES(file.program_offset = UINT64_MAX);
     REFUSES(file.program_count = UINT16_MAX);
-    REFUSES(file.entry = 0x12008);                           /* data */
+    REFUSES(file.entry = 0x12008); /* data */
     REFUSES(file.entry = 0);
-    REFUSES(file.program[0].flags = 7);                      /* writable code */
-    REFUSES(file.program[0].file_size = 0x801);              /* more than its memory */
-    REFUSES(file.program[1].offset = sizeof file);           /* beyond the file */
+    REFUSES(file.program[0].flags = 7);            /* writable code */
+    REFUSES(file.program[0].file_size = 0x801);    /* more than its memory */
+    REFUSES(file.program[1].offset = sizeof file); /* beyond the file */
     REFUSES(file.program[1].offset = UINT64_MAX - 0xff7);
     REFUSES(file.program[1].file_size = file.program[1].memory_size = UINT64_MAX);
     REFUSES(file.program[1].memory_size = UINT64_MAX);
     REFUSES(file.program[1].memory_size = IMAGE_LIMIT);
-    REFUSES(file.program[1].address = 0x12000);              /* not alike in a page of file and memory */
-    REFUSES(file.program[1].address = 0x10808);              /* on the code's page */
+    REFUSES(file.program[1].address = 0x12000); /* not alike in a page of file and memory */
+    REFUSES(file.program[1].address = 0x10808); /* on the code's page */
     REFUSES(file.program[0].address = 0);
     REFUSES(file.program[0].address = UINT64_MAX - 0xfff);
     struct file none = sound();
@@ -174,7 +176,9 @@ static void nonsense_ends_the_archive(void **state) {
 
 static void addresses_get_names(void **state) {
     (void)state;
-    static const char text[] = "10000 _start\n10020 main\nzz\n\n10100 a_function_with_a_name_that_is_much_longer_than_any_line_has_room_for_really\n";
+    static const char text[] =
+        "10000 _start\n10020 main\nzz\n\n10100 "
+        "a_function_with_a_name_that_is_much_longer_than_any_line_has_room_for_really\n";
     struct span table = span_of(text, sizeof text - 1);
     char name[SYMBOL_SIZE];
     uint64_t offset;

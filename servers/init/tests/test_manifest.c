@@ -37,10 +37,11 @@ static void a_manifest_is_read(void **state) {
     (void)state;
     static struct manifest manifest;
     struct heard heard;
-    static const char text[] = "# comment\n\ntask net # here too\n  program virtio_net\n\tpriority 24\n  memory 512K..2M\n  dma\n"
-                               "  device net0\n  serves net0\n  uses a b c\n  may log off\n  restart always 10ms 5s\n"
-                               "  handles 99\n  stack 64K\n  arguments -p  80   -r /www\n"
-                               "program *\n  uses console\nprogram http*\nprogram http\nprogram httpd\n";
+    static const char text[] =
+        "# comment\n\ntask net # here too\n  program virtio_net\n\tpriority 24\n  memory 512K..2M\n  dma\n"
+        "  device net0\n  serves net0\n  uses a b c\n  may log off\n  restart always 10ms 5s\n"
+        "  handles 99\n  stack 64K\n  arguments -p  80   -r /www\n"
+        "program *\n  uses console\nprogram http*\nprogram http\nprogram httpd\n";
     assert_int_equal(parse(&manifest, text, &heard), 0);
     const struct manifest_entry *entry = manifest_task(&manifest, "net");
     assert_non_null(entry);
@@ -80,7 +81,7 @@ static void every_mistake_has_its_line(void **state) {
     expect_mistake("task a\ntask a\n", 2, "is there already");
     expect_mistake("tusk a\n  dma\n", 1, "begins with task or program");
     expect_mistake("task a\n  sings\n", 2, "unknown word");
-    expect_mistake("task a\n\n  priority 31\n", 3, "out of range");
+    expect_mistake("task a\n\n  priority 25\n", 3, "out of range");
     expect_mistake("task a\n  priority\n", 2, "no number");
     expect_mistake("task a\n  memory 5\n", 2, "no size");
     expect_mistake("task a\n  memory 5X\n", 2, "no size");
