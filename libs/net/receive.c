@@ -236,5 +236,8 @@ static void receive_tcp(struct net *net, struct packet *packet) {
     segment.gso_size = packet->frame->gso_size;
     segment.key = (struct tcp_key){packet->ipv4.destination, packet->ipv4.source,
                                    segment.header.destination_port, segment.header.source_port};
-    tcp_input(net->tcp, &segment, packet->now);
+    if (tcp_input(net->tcp, &segment, packet->now)) { /* RFC 1122 2.3.2.1: ARP need not ask */
+        struct path back = routes_find(&net->routes, packet->ipv4.source, 0);
+        neighbour_confirm(&net->neighbours, back.next_hop, packet->now);
+    }
 }

@@ -34,6 +34,7 @@ static void establish_active(struct tcp *tcp, struct tcb *tcb, const struct tcp_
                              net_time now) {
     const struct tcp_header *header = &segment->header;
     rtt_acked(&tcb->rtt, header->ack, now);
+    tcp->progress = true;
     tcb->snd.una = header->ack;
     tcb->snd.wnd = header->window;
     tcb->snd.wnd_max = header->window;
@@ -244,6 +245,7 @@ static enum verdict establish_passive(struct arrival *in) {
     }
     tcb->syn_due = false;
     rtt_acked(&tcb->rtt, ack, in->now);
+    in->tcp->progress = true;
     tcb->snd.una = seq_add(tcb->iss, 1);
     tcb->snd.nxt = seq_max(tcb->snd.nxt, tcb->snd.una);
     tcb->snd.wl1 = in->seq;
@@ -273,6 +275,7 @@ static void take_acknowledged(struct arrival *in) {
     uint32_t acked = tcp_min(bytes, buffer_length(&tcb->send));
     ring_consume(&tcb->send.ring, acked);
     rtt_acked(&tcb->rtt, ack, in->now);
+    in->tcp->progress = true;
     tcb->snd.una = ack;
     tcb->snd.nxt = seq_max(tcb->snd.nxt, ack);
     tcb->retries = 0;
@@ -419,27 +422,29 @@ static void synchronized_input(struct tcp *tcp, struct tcb *tcb, const struct tc
     tcp_check_output(tcp, tcb, now);
 }
 
-void tcp_input(struct tcp *tcp, const struct tcp_segment *segment, net_time now) {
-    struct sequence isn_after;
-    const struct sequence *reuse = NULL;
-    struct tcp_entry *entry = tcp_table_find(tcp, &segment->key);
-    if (entry != NULL && entry->is_remnant) {
-        if (!tcp_remnant_input(tcp, (struct tcp_remnant *)entry, segment, &isn_after, now)) {
-            return;
-        }
-        reuse = &isn_after;
-        entry = NULL;
-    }
-    if (entry != NULL) {
-        struct tcb *tcb = (struct tcb *)entry;
-        (tcb->state == TCP_SYN_SENT ? syn_sent_input : synchronized_input)(tcp, tcb, segment, now);
-        return;
-    }
+/* What was addressed to no connection: a listener's, or nobody's. */
+static void input_to_listener(struct tcp *tcp, const struct tcp_segment *segment,
+                              const struct sequence *isn_after, net_time now) {
     struct tcb *listener = tcp_find_listener(tcp, segment->key.local_address, segment->key.local_port);
     if (listener != NULL) {
-        tcp_listen_input(tcp, listener, segment, reuse, now);
+        tcp_listen_input(tcp, listener, segment, isn_after, now);
     } else {
         tcp->counters->tcp_no_socket++;
         tcp_reply_reset(tcp, segment);
     }
+}
+
+bool tcp_input(struct tcp *tcp, const struct tcp_segment *segment, net_time now) {
+    struct sequence isn_after;
+    struct tcp_entry *entry = tcp_table_find(tcp, &segment->key);
+    tcp->progress = false;
+    if (entry == NULL) {
+        input_to_listener(tcp, segment, NULL, now);
+    } else if (!entry->is_remnant) {
+        struct tcb *tcb = (struct tcb *)entry;
+        (tcb->state == TCP_SYN_SENT ? syn_sent_input : synchronized_input)(tcp, tcb, segment, now);
+    } else if (tcp_remnant_input(tcp, (struct tcp_remnant *)entry, segment, &isn_after, now)) {
+        input_to_listener(tcp, segment, &isn_after, now);
+    }
+    return tcp->progress;
 }

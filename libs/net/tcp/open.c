@@ -25,6 +25,8 @@ void tcp_start_sending(struct tcb *tcb, struct sequence iss, net_time now) {
     tcb->retries = 0;
     tcb->retransmits = 0;
     rtt_init(&tcb->rtt);
+    tcb->snd.mss = MSS_DEFAULT;
+    congestion_init(&tcb->congestion, &CONGESTION_NEW_RENO, MSS_DEFAULT);
     tcb->scaling = true;
     tcb->rcv.shift = tcp_window_shift(tcb->receive.most);
     tcb->syn_due = true;
@@ -32,6 +34,7 @@ void tcp_start_sending(struct tcb *tcb, struct sequence iss, net_time now) {
     tcb->heard = now;
 }
 
+/* RFC 5681 3.1: with the SYN lost, one segment must do for a start. */
 static void take_options(struct tcp *tcp, struct tcb *tcb, const struct tcp_options *options) {
     uint32_t mss = options->mss != 0 ? tcp_max(options->mss, MSS_LEAST) : MSS_DEFAULT;
     tcb->snd.mss = (uint16_t)tcp_min(mss, tcp->config.mtu - IPV4_HEADER - TCP_HEADER);
@@ -39,6 +42,9 @@ static void take_options(struct tcp *tcp, struct tcb *tcb, const struct tcp_opti
     tcb->snd.shift = tcb->scaling ? (uint8_t)tcp_min(options->window_scale, SHIFT_MOST) : 0;
     tcb->rcv.shift = tcb->scaling ? tcb->rcv.shift : 0;
     congestion_init(&tcb->congestion, &CONGESTION_NEW_RENO, tcb->snd.mss);
+    if (tcb->retransmits != 0) {
+        tcb->congestion.cwnd = tcb->snd.mss;
+    }
 }
 
 void tcp_start_receiving(struct tcp *tcp, struct tcb *tcb, const struct tcp_segment *syn) {

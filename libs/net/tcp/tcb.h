@@ -115,6 +115,7 @@ struct tcb {
     /* Time. Owner: timers.c. */
     struct tcp_timer timer;
     uint8_t retries; /* timeouts, probes or keep-alives in a row that brought nothing */
+    uint8_t probes;  /* of the shut window, answered or not: they come ever more slowly */
     net_time heard;  /* the last acceptable segment */
     net_time opened;
     net_time excused; /* an unacceptable segment was last answered */
@@ -173,6 +174,7 @@ struct tcp {
     struct list changed;     /* TCBs whose user should look */
     struct list remnants;
     uint32_t tcb_count, remnant_count, orphan_count;
+    bool progress; /* the present segment acknowledged something new (input.c) */
 
     struct tcp_reply replies[TCP_REPLIES];
     uint32_t reply_head, reply_tail;

@@ -60,7 +60,8 @@ struct tcp_segment {
     uint16_t gso_size;   /* >0: several segments of this size that the device merged */
 };
 
-void tcp_input(struct tcp *tcp, const struct tcp_segment *segment, net_time now);
+/* true: something new of ours was acknowledged, so the way to the peer works in both directions. */
+bool tcp_input(struct tcp *tcp, const struct tcp_segment *segment, net_time now);
 
 /* The network says that the segment `seq` of this connection did not get through (ICMP; RFC 5927, RFC
  * 9293 3.9.2.2). error: what it means; only a connection that is being opened dies of it, others try on. */

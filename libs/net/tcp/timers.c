@@ -106,7 +106,7 @@ static enum tcp_timer_kind choose_kind(const struct tcp *tcp, const struct tcb *
 }
 
 static net_time persist_delay(const struct tcb *tcb) {
-    net_time delay = (net_time)tcb->rtt.rto << (tcb->retries < 16 ? tcb->retries : 16);
+    net_time delay = (net_time)tcb->rtt.rto << (tcb->probes < 16 ? tcb->probes : 16);
     return net_time_min(delay, RTO_MAX);
 }
 
@@ -129,6 +129,7 @@ static void set_timer(struct tcp *tcp, struct tcb *tcb, enum tcp_timer_kind kind
 void tcp_timer_choose(struct tcp *tcp, struct tcb *tcb, net_time now) {
     enum tcp_timer_kind kind = choose_kind(tcp, tcb);
     if (kind != tcb->timer.kind) {
+        tcb->probes = 0;
         set_timer(tcp, tcb, kind, now);
     }
 }
@@ -176,6 +177,7 @@ static void retransmit(struct tcp *tcp, struct tcb *tcb, net_time now) {
 
 static void probe(struct tcp *tcp, struct tcb *tcb, net_time now) {
     tcb->retries++;
+    tcb->probes += tcb->probes < UINT8_MAX;
     tcb->probe_due = true;
     tcp_mark_due(tcp, tcb);
     set_timer(tcp, tcb, tcb->timer.kind, now);

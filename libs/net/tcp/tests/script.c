@@ -24,14 +24,32 @@ static void give_frame(struct script *script, const struct writer *frame) {
     net_receive(script->net, &in, script->now);
 }
 
-static void introduce_peer(struct script *script) {
+/* As a request the peer becomes known, as a reply it is confirmed. */
+static void introduce_peer(struct script *script, uint16_t operation) {
     uint8_t bytes[64];
     struct writer writer = writer_of(bytes, sizeof bytes);
     struct ethernet_header ethernet = {our_mac, peer_mac, ETHER_ARP};
-    struct arp_packet arp = {ARP_REQUEST, peer_mac, {{0}}, PEER_IP, OUR_IP};
+    struct arp_packet arp = {operation, peer_mac, our_mac, PEER_IP, OUR_IP};
     ethernet_write(&writer, &ethernet);
     arp_write(&writer, &arp);
     give_frame(script, &writer);
+}
+
+void script_pass(struct script *script, net_time duration) {
+    script->now += duration;
+    introduce_peer(script, ARP_REQUEST);
+}
+
+/* The engine has announced its address when a test begins. */
+static void let_announce(struct script *script) {
+    struct tcp_header header;
+    struct span text;
+    for (int i = 0; i < 10; i++) {
+        script->now += NET_SECOND;
+        assert_false(script_take(script, &header, &text));
+    }
+    introduce_peer(script, ARP_REQUEST);
+    assert_false(script_take(script, &header, &text));
 }
 
 void script_start_with(struct script *script, const struct net_config *config) {
@@ -40,7 +58,7 @@ void script_start_with(struct script *script, const struct net_config *config) {
     memset(script->memory, 0x5a, MEMORY);
     assert_int_equal(net_init(&script->net, config, script->memory, MEMORY, script->now), ERR_NONE);
     assert_int_equal(net_owner_open(script->net, &script->owner), ERR_NONE);
-    introduce_peer(script);
+    let_announce(script);
 }
 
 void script_start(struct script *script) {
@@ -113,7 +131,7 @@ static void answer_arp(struct script *script, struct span packet) {
     struct arp_packet arp;
     assert_int_equal(arp_parse(packet, &arp), ERR_NONE);
     if (arp.operation == ARP_REQUEST && arp.target_address == PEER_IP) {
-        introduce_peer(script);
+        introduce_peer(script, ARP_REPLY);
     }
 }
 

@@ -64,6 +64,8 @@ void script_in(struct script *script, struct shape shape);
 void script_out(struct script *script, const char *where, int line, struct shape shape);
 /* Takes a segment, whatever it is; false: none is due. */
 bool script_take(struct script *script, struct tcp_header *header, struct span *text);
+/* Time passes; the peer stays known to ARP. */
+void script_pass(struct script *script, net_time duration);
 void script_quiet(struct script *script, const char *where, int line);
 /* An ICMP message about the segment at `seq` of our connection. */
 void script_unreachable(struct script *script, uint8_t code, uint32_t seq);
@@ -71,7 +73,7 @@ void script_unreachable(struct script *script, uint8_t code, uint32_t seq);
 #define IN(...)     script_in(s, (struct shape){__VA_ARGS__})
 #define OUT(...)    script_out(s, __FILE__, __LINE__, (struct shape){__VA_ARGS__})
 #define QUIET()     script_quiet(s, __FILE__, __LINE__)
-#define PASS(us)    (s->now += (us))
+#define PASS(us)    script_pass(s, us)
 #define STATE(want) assert_int_equal(script_state(s), want)
 
 /* Brings s->socket there: by accept, or by connect for SYN_SENT and when `active`. All that was due has been
