@@ -1,7 +1,7 @@
 # goals.mk: what one asks make for.
 
 .PHONY: all kernel libs programs host-programs host-libs image setup run test host-test-programs host-tests test-host lint house \
-        format-check format tidy cppcheck fuzz bench fresh-root-test gdb clean help
+        kernel-selftest-image format-check format tidy cppcheck fuzz bench fresh-root-test gdb clean help
 
 all: kernel libs programs image ## everything that `make run` boots (the default)
 kernel: $(kernel_image) ## the kernel image
@@ -27,8 +27,8 @@ run: ## boots to the shell; see the variables below
 
 test: ## every test, in debug and release builds
 	@tools/setup run test
-	@$(MAKE) --no-print-directory BUILD=debug all
-	@$(MAKE) --no-print-directory BUILD=release all host-test-programs host-programs
+	@$(MAKE) --no-print-directory BUILD=debug all kernel-selftest-image
+	@$(MAKE) --no-print-directory BUILD=release all kernel-selftest-image host-test-programs host-programs
 	@$(PYTHON) -B -m pytest -p no:cacheprovider -q tools/tests
 
 host-test-programs: $(test_programs)
