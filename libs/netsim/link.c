@@ -1,0 +1,60 @@
+/* link.c: a bad cable; read link.h first. */
+#include <netsim/link.h>
+
+void link_init(struct link *link, const struct link_config *config, uint64_t seed) {
+    *link = (struct link){.config = *config};
+    random_seed(&link->random, seed, 0x6c696e6b);
+}
+
+static bool happens(struct link *link, uint16_t thousandths) {
+    return thousandths != 0 && random_below(&link->random, 1000) < thousandths;
+}
+
+static bool is_lost(struct link *link) {
+    if (link->in_burst || happens(link, link->config.burst_starts)) {
+        link->in_burst = happens(link, link->config.burst_goes_on);
+        return true;
+    }
+    return happens(link, link->config.loss);
+}
+
+/* When the last bit of the frame has left, waiting behind those before it; NET_NEVER: no room in the queue.
+ */
+static net_time departure(struct link *link, size_t length, net_time now) {
+    if (link->config.rate == 0) {
+        return now;
+    }
+    net_time start = link->busy_until > now ? link->busy_until : now;
+    uint64_t queued = (start - now) * link->config.rate / NET_SECOND;
+    if (link->config.queue != 0 && queued + length > link->config.queue) {
+        return NET_NEVER;
+    }
+    link->busy_until = start + length * NET_SECOND / link->config.rate;
+    return link->busy_until;
+}
+
+struct link_fate link_carry(struct link *link, size_t length, net_time now) {
+    struct link_fate fate = {0};
+    link->sent++;
+    net_time left = departure(link, length, now);
+    if (left == NET_NEVER || is_lost(link)) {
+        link->lost++;
+        return fate;
+    }
+    fate.copies = happens(link, link->config.duplicate) ? 2 : 1;
+    for (uint32_t i = 0; i < fate.copies; i++) {
+        bool late = i > 0 || happens(link, link->config.reorder);
+        net_time extra = late ? random_below(&link->random, (uint32_t)link->config.jitter + 1) : 0;
+        fate.arrival[i] = left + link->config.delay + extra;
+        fate.corrupt[i] = happens(link, link->config.corrupt);
+    }
+    return fate;
+}
+
+void link_damage(struct link *link, uint8_t *frame, size_t length) {
+    bool ipv4 = length > 14 && frame[12] == 8 && frame[13] == 0;
+    if (ipv4) {
+        frame[14 + random_below(&link->random, (uint32_t)length - 14)] ^=
+            (uint8_t)(1u << random_below(&link->random, 8));
+    }
+}

@@ -1,0 +1,278 @@
+/* sim.c: engines on a segment, in virtual time; read sim.h first. */
+#include <assert.h>
+#include <net/wire/ethernet.h>
+#include <netsim/offload.h>
+#include <netsim/sim.h>
+#include <stdlib.h>
+
+enum { NODES_MAX = 8, SLOT_SIZE = 14 + 65535, FRAMES_PER_TURN = 100000 };
+
+struct sim_node {
+    struct sim *sim;
+    struct net *net; /* null: a host that is a function */
+    void *memory;
+    struct mac mac;
+    struct link link;
+    sim_host *host;
+    void *context;
+};
+
+/* A frame on its way. */
+struct flight {
+    net_time arrival;
+    uint64_t number; /* of two that arrive together the one that was sent first comes first */
+    struct sim_node *to;
+    size_t length;
+    uint8_t *frame;
+};
+
+struct sim {
+    net_time now, alarm;
+    struct random random;
+    struct sim_node node[NODES_MAX];
+    uint32_t node_count;
+    struct flight *heap;
+    uint32_t in_flight, heap_capacity;
+    uint64_t numbers;
+    sim_filter *filter;
+    void *filter_context;
+    uint8_t slot[SLOT_SIZE];
+};
+
+struct sim *sim_new(uint64_t seed) {
+    struct sim *sim = calloc(1, sizeof *sim);
+    sim->now = NET_SECOND;
+    sim->alarm = NET_NEVER;
+    random_seed(&sim->random, seed, 0x73696d);
+    return sim;
+}
+
+void sim_free(struct sim *sim) {
+    for (uint32_t i = 0; i < sim->in_flight; i++) {
+        free(sim->heap[i].frame);
+    }
+    for (uint32_t i = 0; i < sim->node_count; i++) {
+        free(sim->node[i].memory);
+    }
+    free(sim->heap);
+    free(sim);
+}
+
+/* ---- Nodes ---- */
+
+static struct sim_node *add_node(struct sim *sim, const uint8_t mac[6], const struct link_config *link) {
+    assert(sim->node_count < NODES_MAX);
+    struct sim_node *node = &sim->node[sim->node_count++];
+    *node = (struct sim_node){.sim = sim, .mac = mac_of(mac)};
+    link_init(&node->link, link, random_u64(&sim->random));
+    return node;
+}
+
+struct sim_node *sim_add_engine(struct sim *sim, const struct net_config *config, size_t memory_size,
+                                const struct link_config *link) {
+    struct net_config own = *config;
+    own.seed[0] = random_u64(&sim->random);
+    own.seed[1] = random_u64(&sim->random);
+    struct sim_node *node = add_node(sim, config->mac, link);
+    node->memory = aligned_alloc(64, (memory_size + 63) / 64 * 64);
+    if (net_init(&node->net, &own, node->memory, memory_size, sim->now) != ERR_NONE) {
+        free(node->memory);
+        sim->node_count--;
+        return NULL;
+    }
+    return node;
+}
+
+struct sim_node *sim_add_host(struct sim *sim, const uint8_t mac[6], sim_host *host, void *context,
+                              const struct link_config *link) {
+    struct sim_node *node = add_node(sim, mac, link);
+    node->host = host;
+    node->context = context;
+    return node;
+}
+
+struct net *sim_net(struct sim_node *node) {
+    return node->net;
+}
+
+struct link *sim_link(struct sim_node *node) {
+    return &node->link;
+}
+
+struct sim *sim_of(struct sim_node *node) {
+    return node->sim;
+}
+
+net_time sim_now(const struct sim *sim) {
+    return sim->now;
+}
+
+struct random *sim_random(struct sim *sim) {
+    return &sim->random;
+}
+
+uint32_t sim_in_flight(const struct sim *sim) {
+    return sim->in_flight;
+}
+
+void sim_set_filter(struct sim *sim, sim_filter *filter, void *context) {
+    sim->filter = filter;
+    sim->filter_context = context;
+}
+
+void sim_alarm(struct sim *sim, net_time time) {
+    sim->alarm = net_time_min(sim->alarm, time);
+}
+
+/* ---- Frames in flight: a heap, the next to arrive on top ---- */
+
+static bool arrives_before(const struct flight *a, const struct flight *b) {
+    return a->arrival != b->arrival ? a->arrival < b->arrival : a->number < b->number;
+}
+
+static void swap(struct flight *a, struct flight *b) {
+    struct flight c = *a;
+    *a = *b;
+    *b = c;
+}
+
+static void push(struct sim *sim, struct flight flight) {
+    if (sim->in_flight == sim->heap_capacity) {
+        sim->heap_capacity = sim->heap_capacity * 2 + 64;
+        sim->heap = realloc(sim->heap, sim->heap_capacity * sizeof *sim->heap);
+    }
+    uint32_t at = sim->in_flight++;
+    sim->heap[at] = flight;
+    for (; at > 0 && arrives_before(&sim->heap[at], &sim->heap[(at - 1) / 2]); at = (at - 1) / 2) {
+        swap(&sim->heap[at], &sim->heap[(at - 1) / 2]);
+    }
+}
+
+static struct flight pop(struct sim *sim) {
+    struct flight first = sim->heap[0];
+    sim->heap[0] = sim->heap[--sim->in_flight];
+    for (uint32_t at = 0;;) {
+        uint32_t least = at, left = 2 * at + 1, right = left + 1;
+        if (left < sim->in_flight && arrives_before(&sim->heap[left], &sim->heap[least])) {
+            least = left;
+        }
+        if (right < sim->in_flight && arrives_before(&sim->heap[right], &sim->heap[least])) {
+            least = right;
+        }
+        if (least == at) {
+            return first;
+        }
+        swap(&sim->heap[at], &sim->heap[least]);
+        at = least;
+    }
+}
+
+/* ---- Sending and receiving ---- */
+
+/* On heap memory of exactly the frame's size, so that the sanitizer sees every step beyond its end. */
+static void launch(struct sim_node *from, struct sim_node *to, const uint8_t *frame, size_t length,
+                   net_time arrival, bool damaged) {
+    uint8_t *copy = malloc(length);
+    memcpy(copy, frame, length);
+    if (damaged) {
+        link_damage(&from->link, copy, length);
+    }
+    push(from->sim, (struct flight){arrival, from->sim->numbers++, to, length, copy});
+}
+
+void sim_send(struct sim_node *node, const uint8_t *frame, size_t length) {
+    struct sim *sim = node->sim;
+    assert(length >= ETHERNET_HEADER);
+    if (sim->filter != NULL && !sim->filter(sim->filter_context, node, frame, length)) {
+        return;
+    }
+    struct link_fate fate = link_carry(&node->link, length, sim->now);
+    struct mac destination = mac_of(frame);
+    for (uint32_t copy = 0; copy < fate.copies; copy++) {
+        for (uint32_t i = 0; i < sim->node_count; i++) {
+            struct sim_node *to = &sim->node[i];
+            if (to != node && (mac_is_group(destination) || mac_equal(destination, to->mac))) {
+                launch(node, to, frame, length, fate.arrival[copy], fate.corrupt[copy]);
+            }
+        }
+    }
+}
+
+static void send_from(void *context, const uint8_t *frame, size_t length) {
+    sim_send(context, frame, length);
+}
+
+static void transmit_all(struct sim_node *node) {
+    for (int i = 0; i < FRAMES_PER_TURN; i++) {
+        struct net_slot slot = {.data = node->sim->slot, .capacity = SLOT_SIZE};
+        if (!net_transmit(node->net, &slot, node->sim->now)) {
+            return;
+        }
+        offload_finish(&slot, send_from, node);
+    }
+    assert(!"an engine that sends without end while time stands still");
+}
+
+static void deliver(struct flight *flight, net_time now) {
+    struct sim_node *to = flight->to;
+    if (to->net != NULL) {
+        net_receive(to->net, &(struct net_frame){.data = flight->frame, .length = flight->length}, now);
+    } else {
+        to->host(to->context, to, flight->frame, flight->length);
+    }
+    free(flight->frame);
+}
+
+/* ---- Time ---- */
+
+/* The next moment at which anything happens. */
+static net_time next_moment(struct sim *sim) {
+    net_time next = sim->alarm;
+    if (sim->in_flight > 0) {
+        next = net_time_min(next, sim->heap[0].arrival);
+    }
+    for (uint32_t i = 0; i < sim->node_count; i++) {
+        if (sim->node[i].net != NULL) {
+            next = net_time_min(next, net_deadline(sim->node[i].net));
+        }
+    }
+    return next > sim->now ? next : sim->now;
+}
+
+/* All that is to be done at this moment. */
+static void work(struct sim *sim) {
+    if (sim->alarm <= sim->now) {
+        sim->alarm = NET_NEVER;
+    }
+    while (sim->in_flight > 0 && sim->heap[0].arrival <= sim->now) {
+        struct flight flight = pop(sim);
+        deliver(&flight, sim->now);
+    }
+    for (uint32_t i = 0; i < sim->node_count; i++) {
+        if (sim->node[i].net != NULL) {
+            transmit_all(&sim->node[i]);
+        }
+    }
+}
+
+enum sim_end sim_run(struct sim *sim, net_time limit, sim_application *application, void *context) {
+    int idle_rounds = 0;
+    for (;;) {
+        net_time before = sim->now;
+        work(sim);
+        if (application != NULL && application(context)) {
+            return SIM_DONE;
+        }
+        net_time next = next_moment(sim);
+        if (next == NET_NEVER) {
+            return SIM_IDLE;
+        }
+        if (next > limit) {
+            sim->now = limit;
+            return SIM_TIME_UP;
+        }
+        sim->now = next;
+        idle_rounds = next == before ? idle_rounds + 1 : 0;
+        assert(idle_rounds < FRAMES_PER_TURN && "time stands still");
+    }
+}
