@@ -64,7 +64,8 @@ void offload_finish(const struct net_slot *slot,
         send(context, frame, slot->length);
     }
     uint16_t index = 0;
-    for (size_t from = slot->header_length; slot->gso_size != 0 && from < slot->length; from += slot->gso_size) {
+    for (size_t from = slot->header_length; slot->gso_size != 0 && from < slot->length;
+         from += slot->gso_size) {
         size_t left = slot->length - from;
         size_t length = make_piece(frame, slot, from, left < slot->gso_size ? left : slot->gso_size, index++);
         send(context, frame, length);

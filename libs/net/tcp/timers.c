@@ -166,7 +166,9 @@ static void time_out(struct tcp *tcp, struct tcb *tcb) {
 static void retransmit(struct tcp *tcp, struct tcb *tcb, net_time now) {
     tcb->retries++;
     tcp->counters->tcp_timeouts++;
-    congestion_timed_out(&tcb->congestion, tcp_flight(tcb), tcb->retries > 1);
+    if (tcb->state != TCP_SYN_SENT) { /* until the peer's SYN there is no window */
+        congestion_timed_out(&tcb->congestion, tcp_flight(tcb), tcb->retries > 1);
+    }
     tcp_recovery_timeout(tcb);
     rtt_back_off(&tcb->rtt);
     rtt_resent(&tcb->rtt);
