@@ -217,3 +217,16 @@ void flow_check(const struct flow *flow) {
     side_check(&flow->client);
     side_check(&flow->server);
 }
+
+static void side_print(const char *name, const struct flow_side *side) {
+    print_message("%s: sent %llu of %llu, received %llu of %llu, error %d, %s%s%s, connects again: %u\n",
+                  name, (unsigned long long)side->sent, (unsigned long long)side->to_send,
+                  (unsigned long long)side->received, (unsigned long long)side->to_receive, side->error,
+                  side->connected ? "connected " : "", side->shut ? "shut " : "",
+                  side->closed ? "closed" : "", side->retries);
+}
+
+void flow_print(const struct flow *flow) {
+    side_print("client", &flow->client);
+    side_print("server", &flow->server);
+}

@@ -37,3 +37,5 @@ void flow_start(struct flow *flow, struct sim_node *client, struct sim_node *ser
 bool flows_run(void *context);
 /* Fails the test unless every byte has arrived, in order and once, both ways, and all ended well. */
 void flow_check(const struct flow *flow);
+/* How far both sides have come. */
+void flow_print(const struct flow *flow);

