@@ -9,9 +9,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#define BACKLOG  511
-#define FOREVER  UINT64_MAX
-#define FLUSH_MS 1000
+#define BACKLOG        511
+#define FOREVER        UINT64_MAX
+#define FLUSH_MS       1000
+#define ACCEPTS_A_TURN 32
 
 static uint64_t milliseconds(void) {
     struct timespec now;
@@ -73,15 +74,17 @@ static void set_events(struct httpd *server, unsigned i) {
     server->polls[i + 1].events = connection_events(&server->connections[i]);
 }
 
+static bool is_older(const struct connection *a, const struct connection *b) {
+    return a->deadline != b->deadline ? a->deadline < b->deadline : a->id < b->id;
+}
+
 /* The connection that has been waiting for nothing for longest, or `count` if all are busy. */
 static unsigned oldest_idle(const struct httpd *server) {
     unsigned oldest = server->count;
     for (unsigned i = 0; i < server->count; i++) {
         const struct connection *connection = &server->connections[i];
-        if (connection_is_idle(connection) &&
-            (oldest == server->count || connection->deadline < server->connections[oldest].deadline)) {
-            oldest = i;
-        }
+        const bool older = oldest == server->count || is_older(connection, &server->connections[oldest]);
+        oldest = connection_is_idle(connection) && older ? i : oldest;
     }
     return oldest;
 }
@@ -143,6 +146,21 @@ static bool accept_one(struct httpd *server) {
         return accept_failed(server, errno);
     }
     add(server, fd, peer.sin_addr);
+    return true;
+}
+
+/* Takes who is waiting, a bounded number. Looking whether there is one more costs less than an accept() in
+ * vain. */
+static bool accept_waiting(struct httpd *server) {
+    struct pollfd listener = {.fd = server->listener, .events = POLLIN};
+    for (int i = 0; i < ACCEPTS_A_TURN; i++) {
+        if (!accept_one(server)) {
+            return false;
+        }
+        if (server->now < server->accept_at || poll(&listener, 1, 0) <= 0) {
+            break;
+        }
+    }
     return true;
 }
 
@@ -210,7 +228,7 @@ void server_run(struct httpd *server) {
         if (ready > 0) {
             const short listener = server->polls[0].revents;
             serve_ready(server);
-            alive = !(listener & (POLLERR | POLLNVAL)) && (!listener || accept_one(server));
+            alive = !(listener & (POLLERR | POLLNVAL)) && (!listener || accept_waiting(server));
         }
         if (server->now >= server->next_check) {
             check_deadlines(server);

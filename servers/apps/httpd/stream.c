@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #define PIECE_LEAST   8192
-#define PIECES_A_TURN 4
+#define PIECES_A_TURN 2
 
 static enum progress send_some(struct connection *connection, const char *data, size_t length, size_t *sent) {
     *sent = 0;
