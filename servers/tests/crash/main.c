@@ -4,30 +4,32 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define NOINLINE __attribute__((noinline)) /* each way to die is seen in the backtrace under its name */
+
 static const uint32_t constant = 7;
 
-static void crash_null(void) {
+NOINLINE static void crash_null(void) {
     *(volatile int *)NULL = 1;
 }
 
-static void crash_constant(void) {
+NOINLINE static void crash_constant(void) {
     *(volatile uint32_t *)(uintptr_t)&constant = 8;
 }
 
-static void crash_kernel(void) {
+NOINLINE static void crash_kernel(void) {
     *(volatile uint64_t *)0xffffffc000000000ull = 1;
 }
 
-static void crash_jump(void) {
+NOINLINE static void crash_jump(void) {
     ((void (*)(void))0xdead0000u)();
 }
 
-static void crash_instruction(void) {
+NOINLINE static void crash_instruction(void) {
     __asm__ volatile(".word 0");
 }
 
 /* Reading a supervisor's register is not for a task. */
-static void crash_privilege(void) {
+NOINLINE static void crash_privilege(void) {
     uint64_t value;
     __asm__ volatile("csrr %0, satp" : "=r"(value));
 }
@@ -38,15 +40,15 @@ static uint64_t deeper(uint64_t depth) { // NOLINT(misc-no-recursion)
     return depth ? deeper(depth - 1) + (uint64_t)frame[0] : 0;
 }
 
-static void crash_stack(void) {
+NOINLINE static void crash_stack(void) {
     printf("%llu\n", (unsigned long long)deeper(1 << 20)); /* a gigabyte: no stack is that deep */
 }
 
-static void crash_abort(void) {
+NOINLINE static void crash_abort(void) {
     abort();
 }
 
-static void crash_exit(void) {
+NOINLINE static void crash_exit(void) {
     exit(42);
 }
 
