@@ -14,18 +14,6 @@ void stub_send_handle(struct stub_call *stub, handle_t handle, bool move) {
     stub->handle[stub->handle_count++] = handle;
 }
 
-bool stub_spread(handle_t handle[MESSAGE_HANDLES], unsigned count, unsigned absent, unsigned expected,
-                 unsigned optional) {
-    if ((absent & ~optional) != 0 || count + (unsigned)__builtin_popcount(absent) != expected) {
-        return false;
-    }
-    unsigned from = count;
-    for (unsigned place = expected; place-- > 0;) {
-        handle[place] = (absent >> place & 1) != 0 ? HANDLE_NONE : handle[--from];
-    }
-    return true;
-}
-
 static void close_all(const handle_t *handles, unsigned count) {
     for (unsigned i = 0; i < count; i++) {
         (void)!handle_close(handles[i]);

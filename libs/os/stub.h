@@ -55,8 +55,17 @@ void stub_received_string(const struct stub_call *stub, char *text, size_t capac
 
 /* Spreads handles that came without gaps over their places. False: other than `expected` many, or one that is
  * not optional is missing. */
-bool stub_spread(handle_t handle[MESSAGE_HANDLES], unsigned count, unsigned absent, unsigned expected,
-                 unsigned optional);
+static inline bool stub_spread(handle_t handle[MESSAGE_HANDLES], unsigned count, unsigned absent,
+                               unsigned expected, unsigned optional) {
+    if ((absent & ~optional) != 0 || count + (unsigned)__builtin_popcount(absent) != expected) {
+        return false;
+    }
+    unsigned from = count;
+    for (unsigned place = expected; place-- > 0;) {
+        handle[place] = (absent >> place & 1) != 0 ? HANDLE_NONE : handle[--from];
+    }
+    return true;
+}
 
 /* Server: what a well-formed request looks like. */
 enum stub_scalar { STUB_NONE, STUB_U64, STUB_I64, STUB_U8, STUB_U16, STUB_U32, STUB_I32, STUB_BOOL };

@@ -124,8 +124,7 @@ static void on_accept(void *context, struct request *request, bool wait) {
     run(context, (struct call){.kind = CALL_ACCEPT, .request = request, .wait = wait});
 }
 
-static void on_connect(void *context, struct request *request, bool wait,
-                           const struct tcpip_endpoint *peer) {
+static void on_connect(void *context, struct request *request, bool wait, const struct tcpip_endpoint *peer) {
     struct tcpip *tcpip = context;
     struct holder *holder = holder_for(tcpip, request);
     if (holder == NULL) {
@@ -143,7 +142,7 @@ static void on_connect(void *context, struct request *request, bool wait,
 }
 
 static void on_send(void *context, struct request *request, bool wait, bool more, const void *data,
-                        size_t length) {
+                    size_t length) {
     run(context,
         (struct call){
             .kind = CALL_SEND, .request = request, .wait = wait, .more = more, .length = (uint32_t)length});
@@ -157,14 +156,12 @@ static void on_receive(void *context, struct request *request, bool wait, bool p
                                .length = length < PAYLOAD_MAX ? length : PAYLOAD_MAX});
 }
 
-static void on_send_to(void *context, struct request *request, bool wait, const void *data,
-                           size_t length) {
+static void on_send_to(void *context, struct request *request, bool wait, const void *data, size_t length) {
     run(context,
         (struct call){.kind = CALL_SEND_TO, .request = request, .wait = wait, .length = (uint32_t)length});
 }
 
-static void on_receive_from(void *context, struct request *request, bool wait, bool peek,
-                                uint32_t length) {
+static void on_receive_from(void *context, struct request *request, bool wait, bool peek, uint32_t length) {
     run(context,
         (struct call){
             .kind = CALL_RECEIVE_FROM, .request = request, .wait = wait, .peek = peek, .length = length});

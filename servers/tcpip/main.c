@@ -11,100 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MICROSECOND     1000u         /* ns */
 #define DRIVER_PATIENCE 2000000000ull /* ns to wait for a driver before serving without one */
-#define STARVED_DELAY   5000000ull    /* ns until a look at a driver that gives no buffers back */
 #define ENGINE_SHARE(quota)                                                                                  \
     ((quota) / 8 * 5) /* of the task's memory; buffers for frames and the tables have the rest */
-#define ENGINE_LEAST     (2u << 20)
-#define FRAMES_PER_BATCH 256
-#define MTU_MOST         2000 /* what a buffer of the pool holds */
-
-net_time tcpip_now(void) {
-    return clock_now() / MICROSECOND;
-}
-
-/* ---- One batch ---- */
-
-static void follow_device(struct tcpip *tcpip) {
-    const struct netdev_info *info = &tcpip->device.info;
-    struct net_config *config = &tcpip->config;
-    memcpy(config->mac, info->mac, sizeof config->mac);
-    config->mtu = info->mtu >= 576 && info->mtu <= MTU_MOST ? info->mtu : 1500;
-    config->checksum_out = (info->offloads & NETDEV_CHECKSUM_OUT) != 0;
-    config->segment_out = config->checksum_out && (info->offloads & NETDEV_SEGMENT_OUT) != 0;
-    tcpip->link_up = info->link_up != 0;
-}
-
-static void link_changed(struct tcpip *tcpip) {
-    follow_device(tcpip);
-    (void)!net_link(tcpip->net, &tcpip->config, tcpip->link_up,
-                    tcpip_now()); /* follow_device keeps to its bounds */
-}
-
-static void receive_frames(struct tcpip *tcpip) {
-    struct net_frame frame;
-    net_time now = tcpip_now();
-    for (int i = 0; i < FRAMES_PER_BATCH && device_receive(&tcpip->device, &frame); i++) {
-        net_receive(tcpip->net, &frame, now);
-    }
-    device_refill(&tcpip->device);
-}
-
-static void transmit_frames(struct tcpip *tcpip) {
-    struct net_slot slot;
-    net_time now = tcpip_now();
-    while (device_slot(&tcpip->device, &slot) && net_transmit(tcpip->net, &slot, now)) {
-        device_send(&tcpip->device, &slot);
-    }
-}
-
-/* Hands the engine's events on. False: there were none. */
-static bool take_events(struct tcpip *tcpip) {
-    struct net_event event;
-    bool any = false;
-    while (net_next_event(tcpip->net, &event)) {
-        struct socket *socket;
-        any = true;
-        switch (event.kind) {
-        case NET_EVENT_SOCKET:
-            socket = socket_by_id(tcpip, event.socket);
-            if (socket != NULL) {
-                calls_retry(tcpip, socket);
-            }
-            break;
-        case NET_EVENT_NAME: calls_resolved(tcpip, event.owner, event.query); break;
-        case NET_EVENT_ADDRESS: break;
-        }
-    }
-    return any;
-}
-
-static void on_idle(void *context) {
-    struct tcpip *tcpip = context;
-    device_awake(&tcpip->device);
-    receive_frames(tcpip);
-    do {
-        (void)take_events(tcpip);
-        transmit_frames(tcpip);
-    } while (
-        take_events(tcpip)); /* answers make room for more to send, and time that has passed makes events */
-    device_flush(&tcpip->device);
-    sessions_signal(tcpip);
-    tcpip->busy = !device_sleep(&tcpip->device);
-}
-
-static uint64_t deadline(void *context) {
-    struct tcpip *tcpip = context;
-    if (tcpip->busy) {
-        return 0;
-    }
-    net_time next = net_deadline(tcpip->net);
-    uint64_t time = next < NET_NEVER / MICROSECOND ? next * MICROSECOND : NEVER;
-    bool stuck = tcpip->device.starved || !tcpip->device.open;
-    uint64_t patience = clock_now() + STARVED_DELAY;
-    return stuck && time < patience ? patience : time;
-}
+#define ENGINE_LEAST (2u << 20)
 
 /* ---- What comes ---- */
 
@@ -116,13 +26,21 @@ static void on_closed(void *context, uint64_t badge) {
     badge_closed(context, badge);
 }
 
+static void on_idle(void *context) {
+    batch_run(context);
+}
+
+static uint64_t deadline(void *context) {
+    return batch_deadline(context);
+}
+
 static void on_event(void *context, uint64_t bits) {
     struct tcpip *tcpip = context;
     if ((bits & DEVICE_SIGNAL_PUBLISHED) != 0 && device_connect(&tcpip->device)) {
-        link_changed(tcpip);
+        batch_link_changed(tcpip);
     } else if ((bits & NETDEV_SIGNAL_LINK) != 0) {
         device_refresh(&tcpip->device);
-        link_changed(tcpip);
+        batch_link_changed(tcpip);
     }
 }
 
@@ -179,7 +97,7 @@ static void wait_for_driver(struct tcpip *tcpip) {
             return;
         }
     }
-    follow_device(tcpip);
+    batch_follow_device(tcpip);
 }
 
 static enum error start(struct tcpip *tcpip) {

@@ -104,7 +104,17 @@ struct tcpip {
     uint8_t scratch[65536];   /* datagrams and reports on their way */
 };
 
+/* ---- batch.c ---- */
+
 net_time tcpip_now(void);
+/* Once per batch of messages, and when batch_deadline is over. */
+void batch_run(struct tcpip *tcpip);
+/* When there is something to do though nobody calls; ns. */
+uint64_t batch_deadline(struct tcpip *tcpip);
+/* Takes what the driver says of its device into the configuration; then tells the engine, which runs already.
+ */
+void batch_follow_device(struct tcpip *tcpip);
+void batch_link_changed(struct tcpip *tcpip);
 
 /* ---- config.c ---- */
 

@@ -46,11 +46,12 @@ struct addrinfo {
     struct addrinfo *ai_next;
 };
 
-int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints, struct addrinfo **result);
+int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
+                struct addrinfo **result);
 void freeaddrinfo(struct addrinfo *list);
 const char *gai_strerror(int error);
-int getnameinfo(const struct sockaddr *address, socklen_t length, char *host, socklen_t host_size, char *service,
-                socklen_t service_size, int flags);
+int getnameinfo(const struct sockaddr *address, socklen_t length, char *host, socklen_t host_size,
+                char *service, socklen_t service_size, int flags);
 
 #ifdef __cplusplus
 }

@@ -1,4 +1,5 @@
-/* sys/features.h: the C library's, plus the options of POSIX that this library brings: clocks and sleeping. */
+/* sys/features.h: the C library's, plus the options of POSIX that this library brings: clocks and sleeping.
+ */
 #pragma once
 
 #include_next <sys/features.h>
