@@ -202,6 +202,7 @@ void net_pass_time(struct net *net, net_time now) {
         net->generation = net->neighbours.generation;
         icmp_wake(&net->icmp);
         udp_wake(&net->udp);
+        dhcp_wake(&net->dhcp);
         dns_wake(&net->dns);
         tcp_unpark(net->tcp);
     }

@@ -109,14 +109,21 @@ static bool transmit_dhcp(struct net *net, struct net_slot *slot, net_time now) 
         return false;
     }
     struct way way = {.destination = MAC_BROADCAST, .source = output.source};
-    if (output.destination != IPV4_BROADCAST &&
-        find_way(net, output.source, output.destination, &way, now) == WAY_WAITING) {
+    enum way_answer answer = WAY_READY;
+    if (output.destination != IPV4_BROADCAST) {
+        answer = find_way(net, output.source, output.destination, &way, now);
+    }
+    if (answer == WAY_WAITING) {
+        dhcp_wait(&net->dhcp);
         return false;
+    }
+    dhcp_sent(&net->dhcp, now);
+    if (answer == WAY_NONE) {
+        return false; /* as good as lost on the way */
     }
     uint8_t bytes[576];
     struct writer message = writer_of(bytes, sizeof bytes);
     dhcp_write(&message, &output.message);
-    dhcp_sent(&net->dhcp, now);
     struct udp_header ports = {.source_port = DHCP_CLIENT_PORT, .destination_port = DHCP_SERVER_PORT};
     return send_own_datagram(net, slot, &way, output.destination, &ports, writer_span(&message));
 }

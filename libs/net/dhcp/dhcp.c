@@ -19,6 +19,7 @@ static void set_state(struct dhcp *dhcp, enum dhcp_state state, net_time deadlin
     dhcp->state = state;
     dhcp->tries = 0;
     dhcp->deadline = deadline;
+    dhcp->waiting = false;
 }
 
 static void start_over(struct dhcp *dhcp, net_time when) {
@@ -203,7 +204,8 @@ static struct dhcp_output broadcast(const struct dhcp *dhcp, enum dhcp_type type
         .message = {.type = (uint8_t)type,
                     .xid = dhcp->xid,
                     .seconds = (uint16_t)(seconds < UINT16_MAX ? seconds : UINT16_MAX),
-                    .broadcast = !dhcp_is_bound(dhcp), /* without an address we could not take a unicast answer */
+                    .broadcast =
+                        !dhcp_is_bound(dhcp), /* without an address we could not take a unicast answer */
                     .client_mac = dhcp->mac,
                     .ask_parameters = type != DHCP_DECLINE},
     };
@@ -233,7 +235,7 @@ bool dhcp_next(const struct dhcp *dhcp, net_time now, struct dhcp_output *output
         output->message.server = dhcp->decline_server;
         return true;
     }
-    if (now < dhcp->deadline || dhcp->state == DHCP_OFF || dhcp->state == DHCP_BOUND) {
+    if (now < dhcp->deadline || dhcp->waiting || dhcp->state == DHCP_OFF || dhcp->state == DHCP_BOUND) {
         return false;
     }
     bool discover = dhcp->state == DHCP_INIT || dhcp->state == DHCP_SELECTING;
@@ -278,8 +280,19 @@ void dhcp_sent(struct dhcp *dhcp, net_time now) {
     dhcp->tries++;
 }
 
+void dhcp_wait(struct dhcp *dhcp) {
+    dhcp->waiting = true;
+}
+
+void dhcp_wake(struct dhcp *dhcp) {
+    dhcp->waiting = false;
+}
+
 net_time dhcp_deadline(const struct dhcp *dhcp) {
-    return dhcp->decline != 0 ? 0 : dhcp->deadline;
+    if (dhcp->decline != 0) {
+        return 0;
+    }
+    return dhcp->waiting ? NET_NEVER : dhcp->deadline; /* ARP's own deadline bounds the waiting */
 }
 
 bool dhcp_take_change(struct dhcp *dhcp) {

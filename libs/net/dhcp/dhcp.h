@@ -40,6 +40,7 @@ struct dhcp {
     struct dhcp_lease offer;          /* SELECTING: what was offered; from REQUESTING on: what is asked for */
     struct dhcp_lease lease;          /* while bound */
     uint32_t decline, decline_server; /* an address to be declined; 0: none */
+    bool waiting;                     /* the server's next hop is not known yet */
     bool changed;                     /* the lease came, changed or went */
     struct random *random;
     struct net_counters *counters;
@@ -67,6 +68,9 @@ void dhcp_expire(struct dhcp *dhcp, net_time now);
 /* What is due; false: nothing. Stays due until dhcp_sent. */
 bool dhcp_next(const struct dhcp *dhcp, net_time now, struct dhcp_output *output);
 void dhcp_sent(struct dhcp *dhcp, net_time now);
+/* The server's next hop is not known yet: nothing is due until dhcp_wake. */
+void dhcp_wait(struct dhcp *dhcp);
+void dhcp_wake(struct dhcp *dhcp);
 net_time dhcp_deadline(const struct dhcp *dhcp);
 
 static inline bool dhcp_is_bound(const struct dhcp *dhcp) {

@@ -202,6 +202,20 @@ static void a_lease_is_renewed_from_its_server(void **state) {
     assert_int_equal(dhcp.lease.router, OTHER);
 }
 
+static void an_unknown_neighbour_is_waited_for(void **state) {
+    struct dhcp_output output;
+    become_bound();
+    now = dhcp_deadline(&dhcp);
+    dhcp_expire(&dhcp, now);
+    assert_true(dhcp_next(&dhcp, now, &output));
+    dhcp_wait(&dhcp);
+    assert_false(dhcp_next(&dhcp, now, &output));
+    assert_true(dhcp_deadline(&dhcp) == NET_NEVER);
+    dhcp_wake(&dhcp);
+    assert_true(dhcp_deadline(&dhcp) <= now);
+    send_next(DHCP_REQUEST);
+}
+
 static void without_its_server_anybody_is_asked_until_the_end(void **state) {
     become_bound();
     net_time bound = now;
@@ -351,6 +365,7 @@ int main(void) {
         TEST(a_silent_server_is_given_up),
         TEST(a_nak_starts_over),
         TEST(a_lease_is_renewed_from_its_server),
+        TEST(an_unknown_neighbour_is_waited_for),
         TEST(without_its_server_anybody_is_asked_until_the_end),
         TEST(rebinding_takes_an_ack_of_another_server),
         TEST(a_nak_while_renewing_takes_the_address_away),
