@@ -91,6 +91,8 @@ static enum error start_engine(struct tcpip *tcpip) {
  * down. */
 static void wait_for_driver(struct tcpip *tcpip) {
     uint64_t bits, until = clock_now() + DRIVER_PATIENCE;
+    (void)!event_wait(tcpip->server.event, DEVICE_SIGNAL_PUBLISHED, 0,
+                      &bits); /* a driver that is there is found now */
     while (!device_connect(&tcpip->device)) {
         if (event_wait(tcpip->server.event, DEVICE_SIGNAL_PUBLISHED, until, &bits) != ERR_NONE) {
             log_line("no network driver yet");
