@@ -152,6 +152,7 @@ static void trim(struct arrival *in, uint32_t window) {
     if (in->text.length > room) {
         in->text.length = room;
         in->fin = false;
+        tcp_ack_now(in->tcp, in->tcb); /* how much was taken, the peer should know at once */
     }
 }
 
@@ -169,9 +170,6 @@ static enum verdict check_sequence(struct arrival *in) {
     }
     if (!syn) {
         trim(in, window);
-    }
-    if (window == 0 && length != 0) { /* a probe: its text was cut off, but it must be answered */
-        tcp_ack_now(in->tcp, tcb);
     }
     return GO_ON;
 }
@@ -221,14 +219,15 @@ static enum verdict check_syn(struct arrival *in) {
 
 static void take_window(struct arrival *in) {
     struct tcb *tcb = in->tcb;
-    bool newer = seq_before(tcb->snd.wl1, in->seq) ||
-                 (seq_equal(tcb->snd.wl1, in->seq) && seq_before_or_at(tcb->snd.wl2, in->header->ack));
+    struct sequence seq = in->header->seq;
+    bool newer = seq_before(tcb->snd.wl1, seq) ||
+                 (seq_equal(tcb->snd.wl1, seq) && seq_before_or_at(tcb->snd.wl2, in->header->ack));
     if (!newer) {
         return;
     }
     tcb->snd.wnd = (uint32_t)in->header->window << tcb->snd.shift;
     tcb->snd.wnd_max = tcp_max(tcb->snd.wnd_max, tcb->snd.wnd);
-    tcb->snd.wl1 = in->seq;
+    tcb->snd.wl1 = seq;
     tcb->snd.wl2 = in->header->ack;
 }
 
@@ -248,7 +247,7 @@ static enum verdict establish_passive(struct arrival *in) {
     in->tcp->progress = true;
     tcb->snd.una = seq_add(tcb->iss, 1);
     tcb->snd.nxt = seq_max(tcb->snd.nxt, tcb->snd.una);
-    tcb->snd.wl1 = in->seq;
+    tcb->snd.wl1 = in->header->seq;
     tcb->snd.wl2 = tcb->snd.una;
     tcb->retries = 0;
     tcp_set_state(in->tcp, tcb, tcb->fin_queued ? TCP_FIN_WAIT_1 : TCP_ESTABLISHED);

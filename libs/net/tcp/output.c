@@ -119,6 +119,7 @@ static void fill_header(struct tcb *tcb, struct tcp_departure *out, struct seque
 
 /* What every segment with ACK settles. */
 static void acknowledged(struct tcb *tcb) {
+    tcb->quick_acks -= tcb->quick_acks > 0 && tcb->acks_due > 0;
     tcb->rcv.acked = tcb->rcv.nxt;
     tcb->ack_at = NET_NEVER;
 }

@@ -29,7 +29,6 @@ static void ack_in_order(struct tcp *tcp, struct tcb *tcb, net_time now) {
     uint32_t unacknowledged = tcb->rcv.nxt.value - tcb->rcv.acked.value;
     bool quick = tcb->quick_acks > 0 && !tcb->interactive;
     if (quick || unacknowledged >= 2 * (uint32_t)tcb->rcv.mss) {
-        tcb->quick_acks -= tcb->quick_acks > 0;
         tcp_ack_now(tcp, tcb);
     } else {
         ack_later(tcp, tcb, now);
