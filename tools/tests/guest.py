@@ -143,21 +143,20 @@ class Guest:
 
     def begin(self, command):
         """Types a command line without waiting for its end (see finish)."""
-        self.type(command + "\r")
-        self.expect(r"\n")
+        self.type(f"{command}; echo =$?=\r")
 
     def finish(self, limit=COMMAND_LIMIT):
-        """Waits for the prompt; returns what the command wrote."""
+        """Waits for the prompt; returns Result(output, exit status). Lines of the log may be among the output."""
         start = self.seen
-        found = self.expect("^" + re.escape(self.prompt), limit)
-        return self.serial.text()[start:found.start()]
+        mark = self.expect(r"^=(\d+)=$", limit)
+        self.expect("^" + re.escape(self.prompt), limit)
+        output = self.serial.text()[start:mark.start()]
+        return Result((output.rpartition("; echo =$?=\n")[2], int(mark[1])))
 
     def run(self, command, limit=COMMAND_LIMIT):
         """Runs a command in the shell; returns Result(output, exit status)."""
         self.begin(command)
-        output = self.finish(limit)
-        self.begin("echo $?")
-        return Result((output, int(self.finish())))
+        return self.finish(limit)
 
     def ok(self, command, limit=COMMAND_LIMIT):
         """Runs a command that must succeed; returns its output."""
