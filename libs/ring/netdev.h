@@ -1,7 +1,8 @@
 /* netdev.h: what the rings between tcpip and a network driver carry. Read ring/ring.h first.
  *
- * One shared memory of NETDEV_RINGS * netdev_ring_stride() bytes holds the rings, in the order of enum netdev_ring.
- * Neither side trusts the other: every index, offset and length is copied out and checked before use. */
+ * One shared memory of NETDEV_RINGS * netdev_ring_stride() bytes holds the rings, in the order of enum
+ * netdev_ring. Neither side trusts the other: every index, offset and length is copied out and checked before
+ * use. */
 #pragma once
 
 #include <ring/ring.h>
@@ -17,9 +18,9 @@ enum netdev_ring {
 };
 
 enum netdev_flag {
-    NETDEV_NEEDS_CHECKSUM = 1, /* tx: sum from checksum_start, store at + checksum_offset. rx: only summed in part so far */
+    NETDEV_NEEDS_CHECKSUM = 1, /* tx: sum from checksum_start, store at + checksum_offset. rx: unfinished */
     NETDEV_CHECKSUM_GOOD = 2,  /* rx: the device vouches for the transport checksum */
-    NETDEV_MORE = 4            /* rx, with SEGMENT_IN only: the frame goes on in the next descriptor of rx used */
+    NETDEV_MORE = 4 /* rx, with SEGMENT_IN only: the frame goes on in the next descriptor of rx used */
 };
 
 /* Bits of the two events. */
@@ -31,12 +32,14 @@ enum netdev_signal {
     NETDEV_SIGNAL_RX_FREE = 2
 };
 
-/* 12 bytes ahead of `offset` belong to the buffer too: room for the virtio-net header, so that header and frame are one
- * piece. Later pieces of a large received frame (NETDEV_MORE) carry no header, so they begin in that room. */
+/* 12 bytes ahead of `offset` belong to the buffer too: room for the virtio-net header, so that header and
+ * frame are one piece. Later pieces of a large received frame (NETDEV_MORE) carry no header, so they begin in
+ * that room. */
 #define NETDEV_HEADROOM 16
 
-/* Sent buffers come back when the driver next sends, when half of its queue is in flight, at once if tcpip sleeps on tx
- * done and then signals NETDEV_SIGNAL_TX_PENDING, and otherwise after this time: an interrupt costs more than a buffer. */
+/* Sent buffers come back when the driver next sends, when half of its queue is in flight, at once if tcpip
+ * sleeps on tx done and then signals NETDEV_SIGNAL_TX_PENDING, and otherwise after this time: an interrupt
+ * costs more than a buffer. */
 #define NETDEV_RECLAIM_TIME 20000000ull /* ns */
 
 /* A received frame of length 0 is a buffer that comes back unused. */

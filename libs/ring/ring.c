@@ -1,7 +1,7 @@
 /* ring.c: see ring.h. Read first: ring_publish and ring_sleep, the two halves of the wake-up rule.
  *
- * The two sides meet in three words. Each is stored with release and loaded with acquire; the two places where a
- * store must be seen before a later load of another word have a full fence. */
+ * The two sides meet in three words. Each is stored with release and loaded with acquire; the two places
+ * where a store must be seen before a later load of another word have a full fence. */
 #include "ring.h"
 
 #include <string.h>
@@ -75,7 +75,7 @@ bool ring_publish(struct ring *ring) {
     ring->own += ring->staged;
     ring->staged = 0;
     store(&ring->shared->head, ring->own);
-    full_fence(); /* head is out before we look whether the consumer sleeps; the pair of the one in ring_sleep */
+    full_fence(); /* head is out before we look whether the consumer sleeps; pairs with ring_sleep */
     return ring_wanted(ring);
 }
 

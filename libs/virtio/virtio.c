@@ -80,7 +80,7 @@ static void read_fields(const struct virtio_device *device, uint32_t offset, voi
     for (uint32_t i = 0; i < count * width; i += width) {
         uint32_t value = device->registers.read(device->registers.context, VIRTIO_CONFIG + offset + i, width);
         for (uint32_t byte = 0; byte < width; byte++) {
-            to[i + byte] = (uint8_t)(value >> 8 * byte); /* little-endian, as the fields and as this machine */
+            to[i + byte] = (uint8_t)(value >> 8 * byte); /* little-endian, as the fields */
         }
     }
 }

@@ -1,8 +1,8 @@
 /* virtio.h: a modern virtio device behind the memory-mapped transport (virtio 1.2, sections in brackets).
  *
- * Order of use: virtio_open, virtio_negotiate, configuration reads, virtqueue_setup for each queue (virtqueue.h),
- * virtio_start. To begin anew, go back to virtio_negotiate: it resets. The device is not trusted: its answers are
- * checked where they decide anything, and every wait for it is bounded. */
+ * Order of use: virtio_open, virtio_negotiate, configuration reads, virtqueue_setup for each queue
+ * (virtqueue.h), virtio_start. To begin anew, go back to virtio_negotiate: it resets. The device is not
+ * trusted: its answers are checked where they decide anything, and every wait for it is bounded. */
 #pragma once
 
 #include <base/error.h>
@@ -14,7 +14,7 @@
 struct virtio_registers {
     void *context;
     uint32_t (*read)(void *context, uint32_t offset, uint32_t width);
-    void (*write)(void *context, uint32_t offset, uint32_t value); /* 4 bytes, ordered after all earlier stores */
+    void (*write)(void *context, uint32_t offset, uint32_t value); /* 4 bytes, after all earlier stores */
 };
 
 /* Registers [4.2.2]. */
@@ -68,15 +68,17 @@ struct virtio_device {
     uint64_t features; /* in force since virtio_negotiate */
 };
 
-/* Looks who is there. ERR_NOT_FOUND: no virtio device, or not of the kind `id`; ERR_NOT_SUPPORTED: one of before
- * virtio 1.0 (QEMU offers a modern one with -global virtio-mmio.force-legacy=false). */
+/* Looks who is there. ERR_NOT_FOUND: no virtio device, or not of the kind `id`; ERR_NOT_SUPPORTED: one of
+ * before virtio 1.0 (QEMU offers a modern one with -global virtio-mmio.force-legacy=false). */
 enum error virtio_open(struct virtio_device *device, const struct virtio_registers *registers, uint32_t id);
 
-/* Resets the device and agrees on features: those of `allowed` that it offers, VERSION_1 by force [3.1.1, steps 1 to
- * 6]. ERR_NOT_SUPPORTED: it does without VERSION_1, or refuses the choice; ERR_IO: it does not come out of reset. */
+/* Resets the device and agrees on features: those of `allowed` that it offers, VERSION_1 by force [3.1.1,
+ * steps 1 to 6]. ERR_NOT_SUPPORTED: it does without VERSION_1, or refuses the choice; ERR_IO: it does not
+ * come out of reset. */
 enum error virtio_negotiate(struct virtio_device *device, uint64_t allowed);
 
-/* After a reset nothing that the device was given before is touched by it any more. ERR_IO: it does not answer. */
+/* After a reset nothing that the device was given before is touched by it any more. ERR_IO: it does not
+ * answer. */
 enum error virtio_reset(struct virtio_device *device);
 
 /* Queues are set up: the device may work [3.1.1, step 8]. ERR_IO: it has already failed. */
@@ -89,8 +91,8 @@ static inline bool virtio_has(const struct virtio_device *device, uint64_t featu
 /* The features that the device offers. */
 uint64_t virtio_offered(const struct virtio_device *device);
 
-/* Copies fields out of the configuration space, all of one generation [2.5.1]; width is theirs: 1, 2 or 4. ERR_IO: the
- * device changes it faster than it can be read. */
+/* Copies fields out of the configuration space, all of one generation [2.5.1]; width is theirs: 1, 2 or 4.
+ * ERR_IO: the device changes it faster than it can be read. */
 enum error virtio_config(const struct virtio_device *device, uint32_t offset, void *fields, uint32_t width,
                          uint32_t count);
 

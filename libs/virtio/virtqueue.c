@@ -69,8 +69,8 @@ static void lay_out(struct virtqueue *queue, struct dma_memory memory) {
     virtqueue_quiet(queue);
 }
 
-enum error virtqueue_setup(struct virtqueue *queue, const struct virtio_device *device, uint16_t number, uint16_t size,
-                           struct dma_memory memory) {
+enum error virtqueue_setup(struct virtqueue *queue, const struct virtio_device *device, uint16_t number,
+                           uint16_t size, struct dma_memory memory) {
     *queue = (struct virtqueue){.device = device, .number = number};
     queue->event_idx = virtio_has(device, VIRTIO_FEATURE_EVENT_IDX);
     set(queue, VIRTIO_QUEUE_SELECT, number);
@@ -105,8 +105,8 @@ bool virtqueue_add(struct virtqueue *queue, const struct virtqueue_piece *pieces
     *chain = at;
     for (unsigned i = 0; i < count; i++) {
         unsigned flags = (i + 1 < count ? VIRTQUEUE_NEXT : 0u) | (i >= out ? VIRTQUEUE_WRITE : 0u);
-        queue->descriptors[at] = (struct virtqueue_descriptor){
-            pieces[i].physical, pieces[i].length, (uint16_t)flags, queue->slots[at].next};
+        queue->descriptors[at] = (struct virtqueue_descriptor){pieces[i].physical, pieces[i].length,
+                                                               (uint16_t)flags, queue->slots[at].next};
         writable += i >= out ? pieces[i].length : 0;
         at = queue->slots[at].next;
     }
@@ -119,7 +119,7 @@ bool virtqueue_add(struct virtqueue *queue, const struct virtqueue_piece *pieces
     return true;
 }
 
-/* Whether an index that went from `old` to `now` has passed the one that the other side waits for [2.7.10.1]. */
+/* Whether an index that went from `old` to `now` has passed the one that is waited for [2.7.10.1]. */
 static bool passed(uint16_t event, uint16_t now, uint16_t old) {
     return (uint16_t)(now - event - 1) < (uint16_t)(now - old);
 }

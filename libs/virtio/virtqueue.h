@@ -1,8 +1,10 @@
-/* virtqueue.h: split virtqueues (virtio 1.2, 2.7), with EVENT_IDX where the device has it. Read virtio.h first.
+/* virtqueue.h: split virtqueues (virtio 1.2, 2.7), with EVENT_IDX where the device has it. Read virtio.h
+ * first.
  *
- * A chain of pieces is added, published and, when the device wants it, notified; later it is collected under the
- * same number. Interrupts are off until virtqueue_sleep asks for one. What the device writes is checked: a chain comes back
- * once, only if it was given, and with no more bytes than it had room for; lies are counted in `broken`. */
+ * A chain of pieces is added, published and, when the device wants it, notified; later it is collected under
+ * the same number. Interrupts are off until virtqueue_sleep asks for one. What the device writes is checked:
+ * a chain comes back once, only if it was given, and with no more bytes than it had room for; lies are
+ * counted in `broken`. */
 #pragma once
 
 #include <virtio/virtio.h>
@@ -76,9 +78,10 @@ struct virtqueue {
 size_t virtqueue_bytes(uint16_t size);
 
 /* Sets up queue `number` with at most `size` entries (a power of two) in `memory`, which is zeroed. Between
- * virtio_negotiate and virtio_start [4.2.3.2]. ERR_NOT_FOUND: the device has no such queue; ERR_NO_MEMORY: too small. */
-enum error virtqueue_setup(struct virtqueue *queue, const struct virtio_device *device, uint16_t number, uint16_t size,
-                           struct dma_memory memory);
+ * virtio_negotiate and virtio_start [4.2.3.2]. ERR_NOT_FOUND: the device has no such queue; ERR_NO_MEMORY:
+ * too small. */
+enum error virtqueue_setup(struct virtqueue *queue, const struct virtio_device *device, uint16_t number,
+                           uint16_t size, struct dma_memory memory);
 
 /* Descriptors that are free. */
 static inline uint16_t virtqueue_space(const struct virtqueue *queue) {
@@ -90,8 +93,9 @@ static inline uint16_t virtqueue_in_flight(const struct virtqueue *queue) {
     return (uint16_t)(queue->added - queue->collected);
 }
 
-/* Adds one chain: first `out` pieces that the device reads, then `in` pieces that it writes. *chain: its number, below the
- * queue's size and unique among those in flight. false: not enough free descriptors. Not visible before virtqueue_publish. */
+/* Adds one chain: first `out` pieces that the device reads, then `in` pieces that it writes. *chain: its
+ * number, below the queue's size and unique among those in flight. false: not enough free descriptors. Not
+ * visible before virtqueue_publish. */
 bool virtqueue_add(struct virtqueue *queue, const struct virtqueue_piece *pieces, unsigned out, unsigned in,
                    uint16_t *chain);
 
@@ -101,7 +105,7 @@ void virtqueue_publish(struct virtqueue *queue);
 /* Takes back one chain that the device is done with. *length: bytes that it wrote. false: none there. */
 bool virtqueue_collect(struct virtqueue *queue, uint16_t *chain, uint32_t *length);
 
-/* Asks for an interrupt once `batch` (at least 1) more chains are done. false: so many are there already, and no interrupt comes.
- * virtqueue_quiet takes the wish back. */
+/* Asks for an interrupt once `batch` (at least 1) more chains are done. false: so many are there already, and
+ * no interrupt comes. virtqueue_quiet takes the wish back. */
 bool virtqueue_sleep(struct virtqueue *queue, uint16_t batch);
 void virtqueue_quiet(struct virtqueue *queue);

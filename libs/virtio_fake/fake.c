@@ -4,7 +4,8 @@
 #include <assert.h>
 #include <string.h>
 
-void fake_init(struct fake_device *device, uint32_t id, uint64_t features, unsigned queues, uint32_t size_max) {
+void fake_init(struct fake_device *device, uint32_t id, uint64_t features, unsigned queues,
+               uint32_t size_max) {
     *device = (struct fake_device){.version = 2, .id = id};
     device->offered = features | VIRTIO_FEATURE_VERSION_1 | VIRTIO_FEATURE_EVENT_IDX;
     for (unsigned i = 0; i < queues; i++) {
@@ -70,7 +71,8 @@ static void write_status(struct fake_device *device, uint32_t value) {
 }
 
 static void set_half(uint64_t *address, bool high, uint32_t value) {
-    *address = high ? (*address & UINT32_MAX) | (uint64_t)value << 32 : (*address & ~(uint64_t)UINT32_MAX) | value;
+    *address =
+        high ? (*address & UINT32_MAX) | (uint64_t)value << 32 : (*address & ~(uint64_t)UINT32_MAX) | value;
 }
 
 static void write_queue(struct fake_queue *queue, uint32_t offset, uint32_t value) {
@@ -90,7 +92,9 @@ static void fake_write(void *context, uint32_t offset, uint32_t value) {
     switch (offset) {
     case VIRTIO_DEVICE_FEATURES_SELECT: device->features_select = value; return;
     case VIRTIO_DRIVER_FEATURES_SELECT: device->driver_features_select = value; return;
-    case VIRTIO_DRIVER_FEATURES: set_half(&device->accepted, device->driver_features_select == 1, value); return;
+    case VIRTIO_DRIVER_FEATURES:
+        set_half(&device->accepted, device->driver_features_select == 1, value);
+        return;
     case VIRTIO_QUEUE_SELECT: device->queue_select = value; return;
     case VIRTIO_QUEUE_NOTIFY:
         assert(value < FAKE_QUEUES && (device->status & VIRTIO_DRIVER_OK) != 0);

@@ -4,7 +4,7 @@
 #include <ipc/block.h>
 #include <os/os.h>
 
-#define TRIES      3         /* of one request, with as many drivers */
+#define TRIES      3          /* of one request, with as many drivers */
 #define LOOK_AGAIN 2000000ull /* ns between two looks for a driver that is not there */
 
 _Static_assert(FAT_SECTOR == BLOCK_SECTOR_SIZE && FAT_TRANSFER_MAX <= BLOCK_SECTORS_MAX, "the same sectors");
@@ -65,11 +65,13 @@ static enum error ask_until_answered(struct disk *disk, const struct request_to_
 }
 
 static enum error disk_read(void *context, uint64_t sector, uint32_t count, void *data) {
-    return ask_until_answered(context, &(struct request_to_disk){.kind = READ, .sector = sector, .count = count, .into = data});
+    return ask_until_answered(
+        context, &(struct request_to_disk){.kind = READ, .sector = sector, .count = count, .into = data});
 }
 
 static enum error disk_write(void *context, uint64_t sector, uint32_t count, const void *data) {
-    return ask_until_answered(context, &(struct request_to_disk){.kind = WRITE, .sector = sector, .count = count, .from = data});
+    return ask_until_answered(
+        context, &(struct request_to_disk){.kind = WRITE, .sector = sector, .count = count, .from = data});
 }
 
 static enum error disk_flush(void *context) {

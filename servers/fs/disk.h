@@ -1,7 +1,8 @@
 /* disk.h: the disk driver as the FAT library's fat_disk: found by name, found again when it died.
  *
- * A request that a dying driver took with it is asked again of its successor: reads and writes of whole sectors may be
- * done twice. A disk that does not come back within DISK_PATIENCE gives ERR_IO, and from then on at once. */
+ * A request that a dying driver took with it is asked again of its successor: reads and writes of whole
+ * sectors may be done twice. A disk that does not come back within DISK_PATIENCE gives ERR_IO, and from then
+ * on at once. */
 #pragma once
 
 #include "fat/fat.h"

@@ -1,8 +1,9 @@
 /* main.c: the file server: fs.idl on one side, the FAT library (fat/fat.h) on the other.
  *
- * Paths come in on the port that the name "fs" gives, without a badge; each open file is a badged copy of it, and goes
- * when its last holder lets go. What was changed is written back when a file that was written is closed, at most
- * SYNC_DELAY after the first change, and on demand; only then is the disk's own cache flushed too. */
+ * Paths come in on the port that the name "fs" gives, without a badge; each open file is a badged copy of it,
+ * and goes when its last holder lets go. What was changed is written back when a file that was written is
+ * closed, at most SYNC_DELAY after the first change, and on demand; only then is the disk's own cache flushed
+ * too. */
 #include <ipc/fs.h>
 #include <os/os.h>
 #include <os/server.h>
@@ -12,9 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FILES_MAX  384          /* open handles */
+#define FILES_MAX  384           /* open handles */
 #define SYNC_DELAY 1000000000ull /* ns */
-#define LIST_BYTES 16384        /* of one answer to list; callers offer at least as much */
+#define LIST_BYTES 16384         /* of one answer to list; callers offer at least as much */
 
 struct open_file {
     struct fat_node *node; /* null: free */
@@ -223,14 +224,16 @@ static void on_read(void *context, struct request *request, uint64_t offset, uin
     }
 }
 
-static void on_write(void *context, struct request *request, uint64_t offset, const void *data, size_t length) {
+static void on_write(void *context, struct request *request, uint64_t offset, const void *data,
+                     size_t length) {
     struct fs *fs = context;
     struct open_file *file = file_to_write(fs, request);
     if (file == NULL) {
         return;
     }
     uint32_t done = 0;
-    enum error error = fat_write(&fs->volume, file->node, offset, data, (uint32_t)request->payload_copied, &done);
+    enum error error =
+        fat_write(&fs->volume, file->node, offset, data, (uint32_t)request->payload_copied, &done);
     if (error == ERR_NONE) {
         fs_write_reply(request, done);
     } else {

@@ -64,7 +64,8 @@ enum error disk_init(struct disk *disk, const struct virtio_registers *registers
     return error == ERR_NONE ? virtio_start(&disk->device) : error;
 }
 
-enum error disk_check(const struct disk *disk, enum disk_operation operation, uint64_t sector, uint64_t bytes) {
+enum error disk_check(const struct disk *disk, enum disk_operation operation, uint64_t sector,
+                      uint64_t bytes) {
     if (operation == DISK_FLUSH) {
         return ERR_NONE;
     }

@@ -1,8 +1,8 @@
 /* main.c: the disk driver's server: block.idl on one side, the device's interrupt on the other.
  *
- * Every request is parked and either given to the device or queued until a slot of disk.h is free; its answer follows the
- * device's. A device that answers nothing for DEVICE_PATIENCE is given up: the task ends, which tells all callers at
- * once, and init starts a new one. */
+ * Every request is parked and either given to the device or queued until a slot of disk.h is free; its answer
+ * follows the device's. A device that answers nothing for DEVICE_PATIENCE is given up: the task ends, which
+ * tells all callers at once, and init starts a new one. */
 #include <ipc/block.h>
 #include <os/os.h>
 #include <os/server.h>
@@ -31,8 +31,8 @@ struct virtio_blk {
     struct block_info info;
     struct job running[DISK_SLOTS]; /* by slot */
     struct job waiting[WAITING_MAX];
-    unsigned first, count;   /* of the waiting, which go round */
-    uint64_t last_answer;    /* of the device */
+    unsigned first, count; /* of the waiting, which go round */
+    uint64_t last_answer;  /* of the device */
 };
 
 static bool works(const struct virtio_blk *blk) {
@@ -56,8 +56,8 @@ static void begin(struct virtio_blk *blk, struct disk_slot *slot, struct job *jo
     disk_submit(&blk->disk, slot, job->operation, job->sector, job->bytes);
 }
 
-static void accept(struct virtio_blk *blk, struct request *request, enum disk_operation operation, uint64_t sector,
-                   uint64_t bytes) {
+static void accept(struct virtio_blk *blk, struct request *request, enum disk_operation operation,
+                   uint64_t sector, uint64_t bytes) {
     struct job job = {.operation = operation, .sector = sector, .bytes = (uint32_t)bytes};
     enum error error = disk_check(&blk->disk, operation, sector, bytes);
     struct disk_slot *slot = disk_free_slot(&blk->disk);
@@ -86,7 +86,8 @@ static void handle_read(void *context, struct request *request, uint64_t sector,
     accept(context, request, DISK_READ, sector, (uint64_t)count * DISK_SECTOR);
 }
 
-static void handle_write(void *context, struct request *request, uint64_t sector, const void *data, size_t length) {
+static void handle_write(void *context, struct request *request, uint64_t sector, const void *data,
+                         size_t length) {
     accept(context, request, DISK_WRITE, sector, length); /* the data is taken straight into the slot */
 }
 
@@ -110,7 +111,7 @@ static void finish(struct job *job, const struct disk_slot *slot, enum error err
     if (error != ERR_NONE) {
         parked_fail(&job->parked, error);
     } else if (job->operation == DISK_READ) {
-        (void)block_read_reply_parked(&job->parked, slot->data, slot->length); /* a dead client needs no answer */
+        (void)block_read_reply_parked(&job->parked, slot->data, slot->length); /* a dead client needs none */
     } else if (job->operation == DISK_WRITE) {
         (void)block_write_reply_parked(&job->parked);
     } else {

@@ -26,7 +26,8 @@ struct net_header {
     uint16_t checksum_offset;
     uint16_t buffers; /* rx: that this frame is spread over */
 };
-_Static_assert(sizeof(struct net_header) == 12 && sizeof(struct net_header) <= NETDEV_HEADROOM, "fits the headroom");
+_Static_assert(sizeof(struct net_header) == 12 && sizeof(struct net_header) <= NETDEV_HEADROOM,
+               "fits the headroom");
 enum header_flag { HEADER_NEEDS_CHECKSUM = 1, HEADER_DATA_VALID = 2 };
 enum { GSO_NONE = 0, GSO_TCPV4 = 1 };
 
@@ -54,8 +55,8 @@ static uint32_t offloads_of(uint64_t features) {
     return offloads;
 }
 
-/* The features for these offloads. Segmentation needs the checksum of its direction [5.1.3.1], and large frames come in
- * merged buffers, so that no buffer must hold 64 KiB. */
+/* The features for these offloads. Segmentation needs the checksum of its direction [5.1.3.1], and large
+ * frames come in merged buffers, so that no buffer must hold 64 KiB. */
 static uint64_t features_for(uint32_t offloads, uint64_t offered) {
     uint64_t features = BASE_FEATURES;
     if ((offloads & OFFLOAD_CHECKSUM_OUT) != 0) {
@@ -206,7 +207,8 @@ static void give_receive(struct driver *driver) {
     virtqueue_publish(&driver->rx);
 }
 
-/* Reads the first buffer's header into the descriptor's offload words. Copied out first: it lies in shared memory. */
+/* Reads the first buffer's header into the descriptor's offload words. Copied out first: it lies in shared
+ * memory. */
 static void read_header(struct driver *driver, struct netdev_descriptor *frame) {
     struct net_header header;
     memcpy(&header, header_of(driver, frame->offset), sizeof header);
@@ -232,8 +234,8 @@ static void read_header(struct driver *driver, struct netdev_descriptor *frame) 
     }
 }
 
-/* What goes into rx used for a buffer that the device filled with `length` bytes. A buffer that holds nothing of use goes back as
- * a frame of length 0, so that the client gets it back. */
+/* What goes into rx used for a buffer that the device filled with `length` bytes. A buffer that holds nothing
+ * of use goes back as a frame of length 0, so that the client gets it back. */
 static struct netdev_descriptor received(struct driver *driver, uint16_t chain, uint32_t length) {
     struct netdev_descriptor buffer = driver->rx_buffers[chain];
     struct netdev_descriptor frame = {.offset = buffer.offset, .buffer = buffer.buffer};
@@ -325,8 +327,8 @@ uint64_t driver_work(struct driver *driver) {
     return signals | (ring_publish(&driver->tx_done) ? NETDEV_SIGNAL_TX_DONE : 0);
 }
 
-/* Asks for a transmit interrupt only when the client waits for buffers or half of the queue is in flight: the rest is
- * reclaimed on the next send. */
+/* Asks for a transmit interrupt only when the client waits for buffers or half of the queue is in flight: the
+ * rest is reclaimed on the next send. */
 static bool sleep_transmit(struct driver *driver) {
     uint16_t in_flight = virtqueue_in_flight(&driver->tx);
     if (in_flight == 0 || ring_space(&driver->tx_done) == 0) {

@@ -1,8 +1,10 @@
-/* driver.h: a virtio network device (virtio 1.2, section 5.1) between two virtqueues and the client's four rings.
+/* driver.h: a virtio network device (virtio 1.2, section 5.1) between two virtqueues and the client's four
+ * rings.
  *
- * Four functions move frames: give and collect, for receive and transmit; driver_work calls them once each, and
- * driver_sleep arms every source of new work. The packets stay where they are: the driver touches only the 12 bytes of
- * virtio-net header ahead of each frame. Ring contents and device answers are checked, counted, dropped. */
+ * Four functions move frames: give and collect, for receive and transmit; driver_work calls them once each,
+ * and driver_sleep arms every source of new work. The packets stay where they are: the driver touches only
+ * the 12 bytes of virtio-net header ahead of each frame. Ring contents and device answers are checked,
+ * counted, dropped. */
 #pragma once
 
 #include <base/error.h>
@@ -11,7 +13,12 @@
 #include <virtio/virtqueue.h>
 
 /* The same bits as in netdev.idl. */
-enum driver_offload { OFFLOAD_CHECKSUM_OUT = 1, OFFLOAD_CHECKSUM_IN = 2, OFFLOAD_SEGMENT_OUT = 4, OFFLOAD_SEGMENT_IN = 8 };
+enum driver_offload {
+    OFFLOAD_CHECKSUM_OUT = 1,
+    OFFLOAD_CHECKSUM_IN = 2,
+    OFFLOAD_SEGMENT_OUT = 4,
+    OFFLOAD_SEGMENT_IN = 8
+};
 
 #define DRIVER_QUEUE_SIZE 256
 
@@ -24,8 +31,8 @@ struct driver_memory {
 struct driver_counters {
     uint64_t received, sent;     /* frames */
     uint64_t bad_receive_buffer; /* rx free: outside of the pool, too short */
-    uint64_t bad_send_request;   /* tx pending: outside of the pool, too long, offload that was not agreed on */
-    uint64_t bad_frame;          /* the device's: shorter than its header, pieces that do not come */
+    uint64_t bad_send_request; /* tx pending: outside of the pool, too long, offload that was not agreed on */
+    uint64_t bad_frame;        /* the device's: shorter than its header, pieces that do not come */
 };
 
 struct driver {
@@ -51,8 +58,8 @@ struct driver {
 enum error driver_init(struct driver *driver, const struct virtio_registers *registers);
 
 /* Resets the device and starts it on a client's memory; queues: DMA memory for both virtqueues, of
- * driver_queue_bytes() each. wanted: offloads; driver->offloads says which came. ERR_IO, ERR_NOT_SUPPORTED, ERR_NO_MEMORY. After an
- * error the device is reset and the driver closed. */
+ * driver_queue_bytes() each. wanted: offloads; driver->offloads says which came. ERR_IO, ERR_NOT_SUPPORTED,
+ * ERR_NO_MEMORY. After an error the device is reset and the driver closed. */
 enum error driver_open(struct driver *driver, uint32_t wanted, const struct driver_memory *memory,
                        const struct dma_memory queues[2]);
 size_t driver_queue_bytes(void);

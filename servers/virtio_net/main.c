@@ -1,8 +1,8 @@
 /* main.c: the network driver's server: netdev.idl on one side, the device's interrupt on the other.
  *
- * The event loop: take the interrupt if it was one, let the driver move everything that there is, arm all sources of new
- * work, sleep. Read driver.h for what is moved. The client's pool and rings stay mapped until the next open: the device
- * may write into them until it has been reset. */
+ * The event loop: take the interrupt if it was one, let the driver move everything that there is, arm all
+ * sources of new work, sleep. Read driver.h for what is moved. The client's pool and rings stay mapped until
+ * the next open: the device may write into them until it has been reset. */
 #include <ipc/netdev.h>
 #include <os/os.h>
 #include <os/server.h>
@@ -37,7 +37,8 @@ struct virtio_net {
 
 static void fill_info(struct virtio_net *net) {
     const struct driver *driver = &net->driver;
-    net->info = (struct netdev_info){.mtu = driver->mtu, .offloads = driver->offloads, .link_up = driver->link_up};
+    net->info =
+        (struct netdev_info){.mtu = driver->mtu, .offloads = driver->offloads, .link_up = driver->link_up};
     memcpy(net->info.mac, driver->mac, sizeof net->info.mac);
 }
 
@@ -57,7 +58,8 @@ static enum error map(struct mapping *mapping, handle_t memory) {
     return memory_map(memory, RIGHT_READ | RIGHT_WRITE, &mapping->address, &mapping->size);
 }
 
-static enum error adopt(const struct mapping *pool, const struct mapping *rings, struct driver_memory *memory) {
+static enum error adopt(const struct mapping *pool, const struct mapping *rings,
+                        struct driver_memory *memory) {
     size_t contiguous = 0;
     uint64_t physical = 0;
     enum error error = memory_physical(pool->memory, 0, &physical, &contiguous);
@@ -84,8 +86,8 @@ static void replace_client(struct virtio_net *net, const struct mapping *pool, c
     net->client = event;
 }
 
-static void handle_open(void *context, struct request *request, uint32_t offloads_wanted, handle_t pool_memory,
-                        handle_t rings_memory, handle_t event) {
+static void handle_open(void *context, struct request *request, uint32_t offloads_wanted,
+                        handle_t pool_memory, handle_t rings_memory, handle_t event) {
     struct virtio_net *net = context;
     struct mapping pool = {0}, rings = {0};
     struct driver_memory memory;

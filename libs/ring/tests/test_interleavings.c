@@ -1,9 +1,9 @@
 /* test_interleavings.c: every interleaving of a producer and a consumer, on a machine that delays stores.
  *
- * The real ring.c is compiled in here with its atomic accesses replaced by steps of a model: each thread has a
- * store buffer that a fence, or any moment, empties. A thread is run up to its next step by running it from its
- * start with the values that it loaded before, so that a state is two logs, two buffers and three words. Lost
- * wake-ups show as a state in which nobody can go on. */
+ * The real ring.c is compiled in here with its atomic accesses replaced by steps of a model: each thread has
+ * a store buffer that a fence, or any moment, empties. A thread is run up to its next step by running it from
+ * its start with the values that it loaded before, so that a state is two logs, two buffers and three words.
+ * Lost wake-ups show as a state in which nobody can go on. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -44,7 +44,8 @@ struct state {
 static struct {
     struct state *state; /* being run */
     struct thread *self;
-    uint32_t memory[64] __attribute__((aligned(64))); /* only addresses and elements; words live in the state */
+    uint32_t memory[64]
+        __attribute__((aligned(64))); /* only addresses and elements; words live in the state */
     unsigned replayed;
     jmp_buf out;
     bool fences;

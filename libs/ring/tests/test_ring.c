@@ -1,4 +1,5 @@
-/* test_ring.c: one thread plays both ends: order, full and empty, indices across the wrap, an other side that lies. */
+/* test_ring.c: one thread plays both ends: order, full and empty, indices across the wrap, an other side that
+ * lies. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

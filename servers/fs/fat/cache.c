@@ -34,10 +34,11 @@ static enum error write_run(struct cache *cache, uint64_t sector, uint32_t count
     enum error error = cache->disk->write(cache->disk->context, sector, count, data);
     const struct cache_mirror *mirror = &cache->mirror;
     uint64_t from = sector > mirror->first ? sector : mirror->first;
-    uint64_t end = sector + count < mirror->first + mirror->sectors ? sector + count : mirror->first + mirror->sectors;
+    uint64_t end =
+        sector + count < mirror->first + mirror->sectors ? sector + count : mirror->first + mirror->sectors;
     for (uint32_t copy = 1; copy < mirror->copies && from < end && error == ERR_NONE; copy++) {
-        error = cache->disk->write(cache->disk->context, from + copy * mirror->sectors, (uint32_t)(end - from),
-                                   data + (from - sector) * FAT_SECTOR);
+        error = cache->disk->write(cache->disk->context, from + copy * mirror->sectors,
+                                   (uint32_t)(end - from), data + (from - sector) * FAT_SECTOR);
     }
     return error;
 }
@@ -49,11 +50,12 @@ static enum error write_back(struct cache *cache, struct cache_block *block) {
             end++;
         }
         if (end > i) {
-            enum error error = write_run(cache, block->number * CACHE_SECTORS + i, end - i, block->data + i * FAT_SECTOR);
+            enum error error =
+                write_run(cache, block->number * CACHE_SECTORS + i, end - i, block->data + i * FAT_SECTOR);
             if (error != ERR_NONE) {
                 return error;
             }
-            block->dirty &= (uint8_t)~(((1u << end) - 1) & ~((1u << i) - 1));
+            block->dirty &= (uint8_t) ~(((1u << end) - 1) & ~((1u << i) - 1));
         }
         i = end + 1;
     }
@@ -124,7 +126,8 @@ enum error cache_read_past(struct cache *cache, uint64_t sector, uint32_t count,
     for (uint64_t s = sector; s < sector + count && error == ERR_NONE; s++) {
         const struct cache_block *block = find(cache, s / CACHE_SECTORS);
         if (block != NULL && (block->dirty >> s % CACHE_SECTORS & 1) != 0) {
-            memcpy((uint8_t *)data + (s - sector) * FAT_SECTOR, block->data + s % CACHE_SECTORS * FAT_SECTOR, FAT_SECTOR);
+            memcpy((uint8_t *)data + (s - sector) * FAT_SECTOR, block->data + s % CACHE_SECTORS * FAT_SECTOR,
+                   FAT_SECTOR);
         }
     }
     return error;
@@ -135,9 +138,9 @@ enum error cache_write_past(struct cache *cache, uint64_t sector, uint32_t count
     for (uint64_t s = sector; s < sector + count && error == ERR_NONE; s++) {
         struct cache_block *block = find(cache, s / CACHE_SECTORS);
         if (block != NULL) {
-            memcpy(block->data + s % CACHE_SECTORS * FAT_SECTOR, (const uint8_t *)data + (s - sector) * FAT_SECTOR,
-                   FAT_SECTOR);
-            block->dirty &= (uint8_t)~(1u << s % CACHE_SECTORS);
+            memcpy(block->data + s % CACHE_SECTORS * FAT_SECTOR,
+                   (const uint8_t *)data + (s - sector) * FAT_SECTOR, FAT_SECTOR);
+            block->dirty &= (uint8_t) ~(1u << s % CACHE_SECTORS);
         }
     }
     return error;

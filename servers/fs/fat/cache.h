@@ -1,7 +1,8 @@
 /* cache.h: a write-back cache of disk sectors, in blocks of eight, for everything but bulk data.
  *
- * Blocks are read whole (read-ahead) and written back in runs of their dirty sectors. Sectors of the first file
- * allocation table are written to its copies too. Bulk transfers past the cache tell it, so that both views agree. */
+ * Blocks are read whole (read-ahead) and written back in runs of their dirty sectors. Sectors of the first
+ * file allocation table are written to its copies too. Bulk transfers past the cache tell it, so that both
+ * views agree. */
 #pragma once
 
 #include "fat.h"

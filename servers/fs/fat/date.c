@@ -1,4 +1,5 @@
-/* date.c: see date.h. Days are counted from March on, so that the leap day comes last (Hinnant, "days_from_civil"). */
+/* date.c: see date.h. Days are counted from March on, so that the leap day comes last (Hinnant,
+ * "days_from_civil"). */
 #include "date.h"
 
 #define SECONDS_OF_DAY 86400

@@ -1,4 +1,5 @@
-/* date.h: FAT's dates and times (two-second steps, from 1980 on, taken as UTC) to and from seconds since 1970. */
+/* date.h: FAT's dates and times (two-second steps, from 1980 on, taken as UTC) to and from seconds since
+ * 1970. */
 #pragma once
 
 #include "volume.h"

@@ -31,16 +31,16 @@ static enum error slot_at(struct fat_volume *volume, uint32_t directory, struct 
     return error;
 }
 
-static enum error read_slot(struct fat_volume *volume, uint32_t directory, struct cursor *cursor, uint32_t slot,
-                            struct raw_entry *raw) {
+static enum error read_slot(struct fat_volume *volume, uint32_t directory, struct cursor *cursor,
+                            uint32_t slot, struct raw_entry *raw) {
     struct raw_entry *at;
     enum error error = slot_at(volume, directory, cursor, slot, false, &at);
     *raw = error == ERR_NONE && at != NULL ? *at : (struct raw_entry){.name = {END_MARK}};
     return error;
 }
 
-static enum error write_slot(struct fat_volume *volume, uint32_t directory, struct cursor *cursor, uint32_t slot,
-                             const struct raw_entry *raw) {
+static enum error write_slot(struct fat_volume *volume, uint32_t directory, struct cursor *cursor,
+                             uint32_t slot, const struct raw_entry *raw) {
     struct raw_entry *at;
     enum error error = slot_at(volume, directory, cursor, slot, true, &at);
     if (error == ERR_NONE && at == NULL) {
@@ -174,8 +174,8 @@ static enum error zero_cluster(struct fat_volume *volume, uint32_t cluster) {
     return ERR_NONE;
 }
 
-/* Adds clusters until slot `last` lies inside. They are linked in one by one: all but the last are full of unused slots, which
- * is harmless if the disk fills up meanwhile. */
+/* Adds clusters until slot `last` lies inside. They are linked in one by one: all but the last are full of
+ * unused slots, which is harmless if the disk fills up meanwhile. */
 static enum error grow(struct fat_volume *volume, uint32_t directory, uint32_t last) {
     uint32_t per_cluster = volume->sectors_of_cluster * ENTRIES_OF_SECTOR;
     struct cursor cursor = {0};
@@ -215,7 +215,8 @@ static enum error write_entries(struct fat_volume *volume, const struct entry *e
         struct raw_entry raw = name_long_entry(&entry->name, location->slot - slot, checksum);
         error = write_slot(volume, location->directory, &cursor, slot, &raw);
     }
-    return error == ERR_NONE ? write_slot(volume, location->directory, &cursor, location->slot, &entry->raw) : error;
+    return error == ERR_NONE ? write_slot(volume, location->directory, &cursor, location->slot, &entry->raw)
+                             : error;
 }
 
 enum error directory_add(struct fat_volume *volume, uint32_t directory, const struct fat_name *name,
@@ -255,7 +256,8 @@ enum error directory_remove(struct fat_volume *volume, const struct location *lo
     return error;
 }
 
-enum error directory_update(struct fat_volume *volume, const struct location *location, const struct raw_entry *raw) {
+enum error directory_update(struct fat_volume *volume, const struct location *location,
+                            const struct raw_entry *raw) {
     struct cursor cursor = {0};
     struct raw_entry *at;
     enum error error = slot_at(volume, location->directory, &cursor, location->slot, true, &at);
@@ -276,7 +278,8 @@ static uint32_t as_parent(const struct fat_volume *volume, uint32_t directory) {
     return directory == volume->root ? 0 : directory;
 }
 
-enum error directory_make(struct fat_volume *volume, uint32_t parent, const struct raw_entry *like, uint32_t *cluster) {
+enum error directory_make(struct fat_volume *volume, uint32_t parent, const struct raw_entry *like,
+                          uint32_t *cluster) {
     uint32_t count;
     enum error error = table_allocate(volume, 0, 1, cluster, &count);
     if (error == ERR_NONE) {

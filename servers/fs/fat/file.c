@@ -1,7 +1,7 @@
 /* file.c: open files: reading, writing, extending, cutting, listing. Read first: transfer, fat_write.
  *
- * Bulk data goes straight between the caller's memory and the disk, as many sectors at a time as lie in a row; pieces of
- * sectors, and small transfers, go through the cache. */
+ * Bulk data goes straight between the caller's memory and the disk, as many sectors at a time as lie in a
+ * row; pieces of sectors, and small transfers, go through the cache. */
 #include "date.h"
 #include "directory.h"
 #include "path.h"
@@ -134,8 +134,8 @@ static enum error write_piece(struct fat_volume *volume, const struct piece *pie
 }
 
 /* Writes within the clusters that the file has. from: null for zeros. */
-static enum error write_bytes(struct fat_volume *volume, struct fat_node *node, uint32_t offset, const uint8_t *from,
-                              uint32_t length) {
+static enum error write_bytes(struct fat_volume *volume, struct fat_node *node, uint32_t offset,
+                              const uint8_t *from, uint32_t length) {
     while (length > 0) {
         struct piece piece;
         uint32_t most = from == NULL && length > sizeof zeros ? sizeof zeros : length;
@@ -153,8 +153,8 @@ static enum error write_bytes(struct fat_volume *volume, struct fat_node *node, 
     return ERR_NONE;
 }
 
-enum error fat_read(struct fat_volume *volume, struct fat_node *node, uint64_t offset, void *data, uint32_t length,
-                    uint32_t *done) {
+enum error fat_read(struct fat_volume *volume, struct fat_node *node, uint64_t offset, void *data,
+                    uint32_t length, uint32_t *done) {
     *done = 0;
     if (entry_is_directory(&node->entry)) {
         return ERR_IS_DIRECTORY;
@@ -274,7 +274,8 @@ enum error fat_truncate(struct fat_volume *volume, struct fat_node *node, uint64
 }
 
 /* Clips a write to what fits, and makes room for it. */
-static enum error prepare_write(struct fat_volume *volume, struct fat_node *node, uint32_t offset, uint32_t *length) {
+static enum error prepare_write(struct fat_volume *volume, struct fat_node *node, uint32_t offset,
+                                uint32_t *length) {
     uint64_t room;
     enum error error = ERR_NONE;
     if (offset > node->entry.size) {
@@ -305,7 +306,7 @@ enum error fat_write(struct fat_volume *volume, struct fat_node *node, uint64_t 
         error = write_bytes(volume, node, (uint32_t)offset, data, length);
     }
     if (error != ERR_NONE) {
-        (void)release(volume, node, node->entry.size); /* what was reserved; the first error is the one that counts */
+        (void)release(volume, node, node->entry.size); /* the first error is the one that counts */
         return error;
     }
     uint32_t end = (uint32_t)offset + length;
@@ -316,8 +317,8 @@ enum error fat_write(struct fat_volume *volume, struct fat_node *node, uint64_t 
 
 /* ---- Listing ---- */
 
-enum error fat_list(struct fat_volume *volume, struct fat_node *node, uint32_t *position, struct fat_stat *stat,
-                    char *name) {
+enum error fat_list(struct fat_volume *volume, struct fat_node *node, uint32_t *position,
+                    struct fat_stat *stat, char *name) {
     if (!entry_is_directory(&node->entry)) {
         return ERR_NOT_DIRECTORY;
     }

@@ -105,7 +105,7 @@ static void append_part(struct fat_name *name, const uint8_t *part, unsigned siz
         size--;
     }
     for (unsigned i = 0; i < size; i++) {
-        uint16_t unit = part[i]; /* bytes above 0x7f depend on a code page that nobody records: taken as Latin-1 */
+        uint16_t unit = part[i]; /* above 0x7f by a code page that nobody records: taken as Latin-1 */
         name->units[name->length++] = lower && unit >= 'A' && unit <= 'Z' ? (uint16_t)(unit + 0x20) : unit;
     }
 }
@@ -185,7 +185,7 @@ void name_short_candidate(const struct fat_name *name, unsigned number, uint8_t 
     if (number >= 4) {
         uint16_t digits = hash(name, number);
         for (int shift = 12; shift >= 0; shift -= 4) {
-            short_name[length++] = (uint8_t)"0123456789ABCDEF"[digits >> shift & 0xf];
+            short_name[length++] = (uint8_t) "0123456789ABCDEF"[digits >> shift & 0xf];
         }
     }
     short_name[length++] = '~';

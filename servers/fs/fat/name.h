@@ -10,7 +10,7 @@ struct fat_name {
     uint16_t units[FAT_NAME_MAX];
 };
 
-/* ERR_INVALID: not UTF-8, empty, too long, a character that FAT does not allow, or a dot or space at the end. */
+/* ERR_INVALID: not UTF-8, empty, too long, a character that FAT does not allow, a dot or space at the end. */
 enum error name_from_utf8(const char *text, size_t length, struct fat_name *name);
 /* Writes at most FAT_UTF8_MAX bytes and a NUL. */
 void name_to_utf8(const struct fat_name *name, char *text);

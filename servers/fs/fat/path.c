@@ -72,9 +72,10 @@ static enum error step(struct fat_volume *volume, const struct entry *entry, con
     return name_from_utf8(part, length, &place->name);
 }
 
-/* Finds the directory that the last part of a path lies in, and that part. ERR_INVALID for the root. avoid: a directory that
- * must not be on the way (0: none). */
-static enum error find_parent(struct fat_volume *volume, const struct path *path, uint32_t avoid, struct place *place) {
+/* Finds the directory that the last part of a path lies in, and that part. ERR_INVALID for the root. avoid: a
+ * directory that must not be on the way (0: none). */
+static enum error find_parent(struct fat_volume *volume, const struct path *path, uint32_t avoid,
+                              struct place *place) {
     struct entry entry = root_entry(volume);
     const char *at = path->text;
     if (path->length == 0) {
@@ -111,7 +112,8 @@ static enum error find(struct fat_volume *volume, const char *text, struct entry
     return error == ERR_NONE ? directory_find(volume, place.directory, &place.name, entry) : error;
 }
 
-/* Finds where a new name would go. ERR_EXISTS: something is there; *entry is it. ERR_NONE: nothing is. avoid: as above. */
+/* Finds where a new name would go. ERR_EXISTS: something is there; *entry is it. ERR_NONE: nothing is. avoid:
+ * as above. */
 static enum error find_room(struct fat_volume *volume, const char *text, uint32_t avoid, struct place *place,
                             struct entry *entry) {
     struct path path;
@@ -160,7 +162,8 @@ static struct raw_entry new_entry(const struct fat_volume *volume, uint8_t attri
     return raw;
 }
 
-static enum error create(struct fat_volume *volume, const struct place *place, uint32_t flags, struct entry *entry) {
+static enum error create(struct fat_volume *volume, const struct place *place, uint32_t flags,
+                         struct entry *entry) {
     if ((flags & FAT_DIRECTORY) != 0) {
         return ERR_NOT_FOUND; /* directories are made by fat_make_directory */
     }
@@ -182,7 +185,8 @@ static enum error may_open(const struct fat_volume *volume, const struct entry *
     return writes && read_only ? ERR_READ_ONLY : ERR_NONE;
 }
 
-static enum error find_or_create(struct fat_volume *volume, const char *path, uint32_t flags, struct entry *entry) {
+static enum error find_or_create(struct fat_volume *volume, const char *path, uint32_t flags,
+                                 struct entry *entry) {
     if ((flags & FAT_CREATE) == 0) {
         return find(volume, path, entry);
     }
@@ -222,7 +226,8 @@ static enum error may_go(struct fat_volume *volume, const struct entry *entry) {
     if ((entry->raw.attributes & ATTRIBUTE_READ_ONLY) != 0) {
         return ERR_READ_ONLY;
     }
-    return entry_is_directory(&entry->raw) ? directory_check_empty(volume, entry_cluster(&entry->raw)) : ERR_NONE;
+    return entry_is_directory(&entry->raw) ? directory_check_empty(volume, entry_cluster(&entry->raw))
+                                           : ERR_NONE;
 }
 
 static enum error drop(struct fat_volume *volume, const struct entry *entry) {

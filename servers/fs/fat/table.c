@@ -17,7 +17,8 @@ static enum error entry_of(struct fat_volume *volume, uint32_t cluster, bool cha
         return volume_broken(volume);
     }
     uint8_t *sector;
-    enum error error = cache_sector(&volume->cache, volume->table_sector + cluster / ENTRIES, change, &sector);
+    enum error error =
+        cache_sector(&volume->cache, volume->table_sector + cluster / ENTRIES, change, &sector);
     if (error == ERR_NONE) {
         *entry = (uint32_t *)sector + cluster % ENTRIES;
     }

@@ -1,4 +1,4 @@
-/* volume.c: mounting, the dirty mark, sync. The layout is Microsoft's "FAT32 File System Specification" 1.03. */
+/* volume.c: mounting, the dirty mark, sync. After Microsoft's "FAT32 File System Specification" 1.03. */
 #include "volume.h"
 
 #include <base/span.h>
@@ -8,15 +8,16 @@
 enum boot_field {
     BOOT_BYTES_OF_SECTOR = 11,
     BOOT_RESERVED_SECTORS = 14, /* then: tables (u8), root entries (u16), sectors (u16) */
-    BOOT_SECTORS = 32,          /* then: sectors of a table (u32), flags (u16), version (u16), root cluster, info sector */
+    BOOT_SECTORS =
+        32, /* then: sectors of a table (u32), flags (u16), version (u16), root cluster, info sector */
     BOOT_STATE = 65,
     BOOT_SIGNATURE = 510
 };
-#define STATE_DIRTY      1
-#define ONE_TABLE        0x80 /* in flags: the tables are not mirrored */
-#define CLUSTERS_MIN     1    /* by the book 65525, but mformat -F and the like make smaller ones */
-#define CLUSTERS_MAX     0x0ffffff4u
-#define UNKNOWN          0xffffffffu
+#define STATE_DIRTY  1
+#define ONE_TABLE    0x80 /* in flags: the tables are not mirrored */
+#define CLUSTERS_MIN 1    /* by the book 65525, but mformat -F and the like make smaller ones */
+#define CLUSTERS_MAX 0x0ffffff4u
+#define UNKNOWN      0xffffffffu
 
 /* Offsets in the info sector. */
 enum info_field { INFO_LEAD = 0, INFO_SIGNATURE = 484, INFO_FREE = 488, INFO_NEXT = 492 };
@@ -44,7 +45,8 @@ struct boot {
 };
 
 static bool read_boot(const uint8_t *sector, struct boot *boot) {
-    struct reader reader = reader_of(span_of(sector + BOOT_BYTES_OF_SECTOR, FAT_SECTOR - BOOT_BYTES_OF_SECTOR));
+    struct reader reader =
+        reader_of(span_of(sector + BOOT_BYTES_OF_SECTOR, FAT_SECTOR - BOOT_BYTES_OF_SECTOR));
     boot->bytes = read_le16(&reader);
     boot->sectors_of_cluster = read_u8(&reader);
     boot->reserved = read_le16(&reader);

@@ -1,7 +1,8 @@
-/* volume.h: what the parts of the FAT library share: the mounted volume, clusters and their chains, open nodes.
+/* volume.h: what the parts of the FAT library share: the mounted volume, clusters and their chains, open
+ * nodes.
  *
- * Bottom up: cache (sectors), table (clusters), name (long and short names), directory (entries), path, file. A cluster
- * number is 2 .. clusters + 1; 0 stands for none. */
+ * Bottom up: cache (sectors), table (clusters), name (long and short names), directory (entries), path, file.
+ * A cluster number is 2 .. clusters + 1; 0 stands for none. */
 #pragma once
 
 #include "cache.h"
@@ -19,7 +20,8 @@ enum attribute {
     ATTRIBUTE_LONG_NAME = 0x0f
 };
 
-/* A directory entry as it lies on the medium; all fields little-endian, as is every machine that we build for. */
+/* A directory entry as it lies on the medium; all fields little-endian, as is every machine that we build
+ * for. */
 struct raw_entry {
     uint8_t name[11];
     uint8_t attributes;
@@ -39,7 +41,8 @@ struct cursor {
     uint32_t index, cluster;
 };
 
-/* Where a file's entry lies: in the directory that begins with cluster `directory`, entries first_slot .. slot. */
+/* Where a file's entry lies: in the directory that begins with cluster `directory`, entries first_slot ..
+ * slot. */
 struct location {
     uint32_t directory, first_slot, slot;
 };
@@ -103,14 +106,16 @@ enum error volume_broken(struct fat_volume *volume);
 /* ---- table.c ---- */
 /* *next: 0 at the end of the chain. */
 enum error table_next(struct fat_volume *volume, uint32_t cluster, uint32_t *next);
-/* Takes up to `wanted` free clusters in a row and hangs them behind `previous` (0: a new chain). *count >= 1. ERR_NO_SPACE. */
+/* Takes up to `wanted` free clusters in a row and hangs them behind `previous` (0: a new chain). *count >= 1.
+ * ERR_NO_SPACE. */
 enum error table_allocate(struct fat_volume *volume, uint32_t previous, uint32_t wanted, uint32_t *first,
                           uint32_t *count);
 /* Makes `cluster` the last of its chain and frees what came behind. */
 enum error table_cut(struct fat_volume *volume, uint32_t cluster);
 enum error table_free(struct fat_volume *volume, uint32_t first);
 enum error table_count_free(struct fat_volume *volume);
-/* Cluster number `index` of the chain that begins with `first`; 0 if it ends before. The cursor makes sequential access cheap. */
+/* Cluster number `index` of the chain that begins with `first`; 0 if it ends before. The cursor makes
+ * sequential access cheap. */
 enum error table_seek(struct fat_volume *volume, uint32_t first, struct cursor *cursor, uint32_t index,
                       uint32_t *cluster);
 

@@ -1,10 +1,10 @@
 /* image.c: see image.h. */
 #include "image.h"
 
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <setjmp.h>
 
 #include <cmocka.h>
 #include <stdio.h>
@@ -13,7 +13,8 @@
 #include <unistd.h>
 
 bool image_tools(void) {
-    return system("PATH=$PATH:/usr/sbin:/sbin; command -v mformat >/dev/null && command -v fsck.fat >/dev/null") == 0;
+    return system("PATH=$PATH:/usr/sbin:/sbin; command -v mformat >/dev/null && command -v fsck.fat "
+                  ">/dev/null") == 0;
 }
 
 static bool fails(struct image *image) {
@@ -83,7 +84,8 @@ void image_make(struct image *image, unsigned megabytes, unsigned cluster) {
         snprintf(command, sizeof command, "mformat -i %s -F -T %lu -h 64 -s 32 -c %u -v TEST ::", path,
                  (unsigned long)image->disk.sectors, cluster);
     } else { /* mformat makes no FAT32 of so few clusters */
-        snprintf(command, sizeof command, "PATH=$PATH:/usr/sbin:/sbin mkfs.fat -F 32 -s %u %s >/dev/null 2>&1", cluster, path);
+        snprintf(command, sizeof command,
+                 "PATH=$PATH:/usr/sbin:/sbin mkfs.fat -F 32 -s %u %s >/dev/null 2>&1", cluster, path);
     }
     assert_int_equal(system(command), 0);
     load(image, path);

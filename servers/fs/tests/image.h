@@ -6,8 +6,8 @@
 struct image {
     uint8_t *data;
     struct fat_disk disk;
-    unsigned reads, writes;  /* calls */
-    unsigned fail_after;     /* disk calls until all of them fail; 0: never */
+    unsigned reads, writes; /* calls */
+    unsigned fail_after;    /* disk calls until all of them fail; 0: never */
     int64_t now;
 };
 
@@ -18,6 +18,6 @@ void image_make(struct image *image, unsigned megabytes, unsigned cluster);
 void image_free(struct image *image);
 /* What fsck.fat -n says: nothing. Fails the test otherwise. */
 void image_check(const struct image *image);
-/* Runs a command in which %s is the image's file, which is written before and read back afterwards; its output (at most
- * 4000 bytes) is in `output`. */
+/* Runs a command in which %s is the image's file, which is written before and read back afterwards; its
+ * output (at most 4000 bytes) is in `output`. */
 int image_run(struct image *image, const char *command, char output[4096]);

@@ -73,7 +73,8 @@ static void reads_what_mtools_wrote(void **state) {
                                "mmd -i %1$s ::/www && printf hello | mcopy -i %1$s - ::/www/index.html && "
                                "printf x | mcopy -i %1$s - '::/www/A long name, with spaces.txt' && "
                                "printf yy | mcopy -i %1$s - ::/www/UPPER.TXT",
-                               f->output), 0);
+                               f->output),
+                     0);
     assert_int_equal(fat_mount(&f->volume, &f->image.disk), ERR_NONE);
     assert_holds(f, "/www/index.html", "hello", 5);
     assert_holds(f, "/WWW/./INDEX.HTML", "hello", 5);
@@ -98,7 +99,10 @@ static void mtools_reads_what_we_wrote(void **state) {
     put(f, "/PLAIN.TXT", "four", 4);
     put(f, "/EMPTY", "", 0);
     check(f);
-    assert_int_equal(image_run(&f->image, "mtype -i %s '::/Directory with a long name/a.very.long.name.indeed.txt'", f->output), 0);
+    assert_int_equal(image_run(&f->image,
+                               "mtype -i %s '::/Directory with a long name/a.very.long.name.indeed.txt'",
+                               f->output),
+                     0);
     assert_string_equal(f->output, "two");
     assert_int_equal(image_run(&f->image, "mdir -i %s ::", f->output), 0);
     assert_non_null(strstr(f->output, "Directory with a long name"));
@@ -281,7 +285,8 @@ static void longest_names(void **state) {
             assert_holds(f, path, "", 0);
         }
     }
-    const char *bad[] = {"/a*", "/a.", "/a ", "/\xff", "/\xc0\xaf", "/\xed\xa0\x80", "/\xe2\x82", "/a\\b", "/\x01", ""};
+    const char *bad[] = {"/a*",           "/a.",       "/a ",   "/\xff", "/\xc0\xaf",
+                         "/\xed\xa0\x80", "/\xe2\x82", "/a\\b", "/\x01", ""};
     for (unsigned i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct fat_node *node;
         assert_int_equal(fat_open(&f->volume, bad[i], FAT_CREATE, &node), ERR_INVALID);

@@ -1,5 +1,5 @@
-/* test_random.c: thousands of random operations, compared step by step with a model that is too simple to be wrong, and
- * now and then with fsck.fat and with what mtools reads. */
+/* test_random.c: thousands of random operations, compared step by step with a model that is too simple to be
+ * wrong, and now and then with fsck.fat and with what mtools reads. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,10 +13,10 @@
 #include "image.h"
 #include <base/random.h>
 
-#define FILES    20
+#define FILES          20
 #define SIZE_MAX_MODEL 150000
-#define STEPS    4000
-#define FSCK_EVERY 800
+#define STEPS          4000
+#define FSCK_EVERY     800
 
 struct model_file {
     bool exists;
@@ -98,7 +98,8 @@ static void do_read(struct world *world, unsigned number) {
     struct model_file *file = &world->files[number];
     char path[256];
     struct fat_node *node;
-    uint32_t done, offset = some_length(world, SIZE_MAX_MODEL - 1), length = some_length(world, SIZE_MAX_MODEL);
+    uint32_t done, offset = some_length(world, SIZE_MAX_MODEL - 1),
+                   length = some_length(world, SIZE_MAX_MODEL);
     enum error error = fat_open(&world->volume, path_of(world, number, path), 0, &node);
     assert_int_equal(error, file->exists ? ERR_NONE : ERR_NOT_FOUND);
     if (error != ERR_NONE) {

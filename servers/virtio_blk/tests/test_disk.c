@@ -71,7 +71,8 @@ static void reads_and_writes(void **state) {
     assert_true(disk_sleep(&f.disk));
     struct fake_chain chain = answer(&f, 0, 1025);
     assert_int_equal(f.fake.interrupts, 1);
-    assert_true(chain.out == 1 && chain.in == 2 && chain.pieces[0].length == 16 && chain.pieces[1].length == 1024);
+    assert_true(chain.out == 1 && chain.in == 2 && chain.pieces[0].length == 16 &&
+                chain.pieces[1].length == 1024);
     assert_memory_equal(chain.pieces[0].data, ((const uint8_t[16]){[8] = 7}), 16);
     enum error error;
     assert_ptr_equal(disk_collect(&f.disk, &error), slot);
@@ -80,7 +81,8 @@ static void reads_and_writes(void **state) {
     slot = disk_free_slot(&f.disk);
     disk_submit(&f.disk, slot, DISK_WRITE, 1, 65536);
     chain = answer(&f, 0, 1);
-    assert_true(chain.out == 2 && chain.in == 1 && chain.pieces[1].length == 65536 && chain.pieces[0].data[0] == 1);
+    assert_true(chain.out == 2 && chain.in == 1 && chain.pieces[1].length == 65536 &&
+                chain.pieces[0].data[0] == 1);
     assert_ptr_equal(disk_collect(&f.disk, &error), slot);
     assert_int_equal(error, ERR_NONE);
 

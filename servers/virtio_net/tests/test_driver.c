@@ -46,7 +46,8 @@ static int set_up(void **state) {
     fake_init(&f->fake, VIRTIO_NET, ALL_OFFERED, 2, 1024);
     memcpy(f->fake.config, (const uint8_t[]){2, 0, 0, 0, 0, 9, 1, 0}, 8);
     void *pool = zeroed(POOL);
-    f->memory = (struct driver_memory){{pool, (uint64_t)pool, POOL}, zeroed(NETDEV_RINGS * netdev_ring_stride())};
+    f->memory =
+        (struct driver_memory){{pool, (uint64_t)pool, POOL}, zeroed(NETDEV_RINGS * netdev_ring_stride())};
     for (int i = 0; i < 2; i++) {
         void *data = zeroed(driver_queue_bytes());
         f->queues[i] = (struct dma_memory){data, (uint64_t)data, driver_queue_bytes()};
@@ -76,7 +77,8 @@ static void reopen(struct fixture *f, uint32_t wanted) {
 }
 
 static struct netdev_descriptor buffer_at(uint32_t number, uint32_t length) {
-    return (struct netdev_descriptor){.offset = number * BUFFER + NETDEV_HEADROOM, .length = length, .buffer = number};
+    return (struct netdev_descriptor){
+        .offset = number * BUFFER + NETDEV_HEADROOM, .length = length, .buffer = number};
 }
 
 static void give_buffers(struct fixture *f, uint32_t first, uint32_t count) {
@@ -115,7 +117,8 @@ static void tells_of_itself(void **state) {
 
 static void agrees_on_offloads(void **state) {
     struct fixture *f = *state;
-    const uint32_t all = OFFLOAD_CHECKSUM_OUT | OFFLOAD_CHECKSUM_IN | OFFLOAD_SEGMENT_OUT | OFFLOAD_SEGMENT_IN;
+    const uint32_t all =
+        OFFLOAD_CHECKSUM_OUT | OFFLOAD_CHECKSUM_IN | OFFLOAD_SEGMENT_OUT | OFFLOAD_SEGMENT_IN;
     reopen(f, all);
     assert_int_equal(f->driver.offloads, all);
     reopen(f, OFFLOAD_SEGMENT_OUT | OFFLOAD_SEGMENT_IN); /* not without their checksums */
@@ -205,7 +208,8 @@ static void passes_offloads_on(void **state) {
     driver_work(&f->driver);
     struct fake_chain chain;
     assert_true(fake_take(&f->fake, TX, &chain));
-    assert_memory_equal(chain.pieces[0].data, ((const uint8_t[]){1, 1, 54, 0, 0xb4, 5, 34, 0, 16, 0, 0, 0}), HEADER);
+    assert_memory_equal(chain.pieces[0].data, ((const uint8_t[]){1, 1, 54, 0, 0xb4, 5, 34, 0, 16, 0, 0, 0}),
+                        HEADER);
     device_receives(f, (const uint8_t[HEADER]){2, [10] = 1}, 1, 60);
     device_receives(f, (const uint8_t[HEADER]){1, [6] = 34, [8] = 16, [10] = 1}, 1, 60);
     driver_work(&f->driver);
@@ -253,7 +257,10 @@ static void bad_requests_are_dropped_and_counted(void **state) {
         {.offset = 16, .length = UINT32_MAX},
         {.offset = 16, .length = 1515}, /* longer than the MTU allows */
         {.offset = 16, .length = 13},
-        {.offset = 16, .length = 60, .flags = NETDEV_NEEDS_CHECKSUM, .checksum_start = 34}, /* not agreed on */
+        {.offset = 16,
+         .length = 60,
+         .flags = NETDEV_NEEDS_CHECKSUM,
+         .checksum_start = 34}, /* not agreed on */
         {.offset = 16, .length = 5000, .flags = NETDEV_NEEDS_CHECKSUM, .gso_size = 1460},
     };
     const uint32_t count = sizeof bad / sizeof *bad;
