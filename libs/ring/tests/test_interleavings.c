@@ -20,7 +20,7 @@ static void model_fence(void);
 #define __atomic_load_n(word, order)         model_load(word)
 #define __atomic_store_n(word, value, order) model_store(word, value)
 #define __atomic_thread_fence(order)         model_fence()
-#include "ring.c"
+#include "../ring.c" // NOLINT(bugprone-suspicious-include)
 
 enum { PRODUCER, CONSUMER, THREADS, LOG = 96, BUFFER = 8, CAPACITY = 4, SEEN = 1 << 20 };
 
@@ -42,16 +42,14 @@ struct state {
 };
 
 static struct {
-    struct state *state; /* being run */
+    uint32_t memory[64] __attribute__((aligned(64))); /* addresses and elements; the words are in the state */
+    struct state *state;                              /* being run */
     struct thread *self;
-    uint32_t memory[64]
-        __attribute__((aligned(64))); /* only addresses and elements; words live in the state */
-    unsigned replayed;
-    jmp_buf out;
-    bool fences;
-    unsigned elements;
     uint64_t visited[SEEN];
     uint64_t states, stuck;
+    jmp_buf out;
+    unsigned replayed, elements;
+    bool fences;
 } model;
 
 /* The one place where a thread acts: replays its log, then does one new step, then stops. */

@@ -85,8 +85,8 @@ static void configuration_is_of_one_generation(void **state) {
     memcpy(fixture.fake.config, mac, 6);
     fixture.fake.config[10] = 0xdc;
     fixture.fake.config[11] = 0x05;
-    uint8_t bytes[6];
-    uint16_t mtu;
+    uint8_t bytes[6] = {0};
+    uint16_t mtu = 0;
     fixture.fake.config_changes = 9;
     assert_int_equal(virtio_config(&fixture.device, 0, bytes, 1, 6), ERR_NONE);
     assert_memory_equal(bytes, mac, 6);
@@ -115,7 +115,7 @@ static void chains_come_back(void **state) {
         uint16_t second = add(&fixture, 1, 1);
         assert_int_not_equal(first, second);
         virtqueue_publish(&fixture.queue);
-        struct fake_chain a, b;
+        struct fake_chain a = {0}, b = {0};
         assert_true(fake_take(&fixture.fake, 0, &a) && fake_take(&fixture.fake, 0, &b));
         assert_int_equal(a.head, first);
         assert_int_equal(a.in, round % 3);

@@ -84,12 +84,11 @@ enum error walk_next(struct fat_volume *volume, struct walk *walk, struct entry 
         if (error != ERR_NONE || raw.name[0] == END_MARK) {
             return error != ERR_NONE ? error : ERR_NOT_FOUND;
         }
-        if (raw.name[0] == REMOVED_MARK) {
-            walk->long_name.valid = false;
-        } else if (is_long(&raw)) {
+        bool removed = raw.name[0] == REMOVED_MARK;
+        if (!removed && is_long(&raw)) {
             walk->long_slot = raw.name[0] & 0x40 ? walk->slot : walk->long_slot;
             long_name_add(&walk->long_name, &raw);
-        } else if ((raw.attributes & ATTRIBUTE_VOLUME) != 0 || is_dot(&raw)) {
+        } else if (removed || (raw.attributes & ATTRIBUTE_VOLUME) != 0 || is_dot(&raw)) {
             walk->long_name.valid = false;
         } else {
             fill_entry(walk, walk->slot++, &raw, entry);
@@ -163,14 +162,15 @@ static enum error survey(struct fat_volume *volume, uint32_t directory, struct s
 }
 
 static enum error zero_cluster(struct fat_volume *volume, uint32_t cluster) {
-    for (uint32_t i = 0; i < volume->sectors_of_cluster; i++) {
+    uint32_t i = 0;
+    do {
         uint8_t *data;
         enum error error = cache_sector(&volume->cache, sector_of_cluster(volume, cluster) + i, true, &data);
         if (error != ERR_NONE) {
             return error;
         }
         memset(data, 0, FAT_SECTOR);
-    }
+    } while (++i < volume->sectors_of_cluster);
     return ERR_NONE;
 }
 

@@ -102,8 +102,8 @@ static enum error find(struct fat_volume *volume, const char *text, struct entry
     struct path path;
     struct place place;
     enum error error = clean(text, &path);
+    *entry = root_entry(volume);
     if (error == ERR_NONE && path.length == 0) {
-        *entry = root_entry(volume);
         return ERR_NONE;
     }
     if (error == ERR_NONE) {
@@ -118,8 +118,8 @@ static enum error find_room(struct fat_volume *volume, const char *text, uint32_
                             struct entry *entry) {
     struct path path;
     enum error error = clean(text, &path);
+    *entry = root_entry(volume);
     if (error == ERR_NONE && path.length == 0) {
-        *entry = root_entry(volume);
         return ERR_EXISTS;
     }
     if (error == ERR_NONE) {
@@ -307,7 +307,7 @@ static enum error move(struct fat_volume *volume, struct entry *from, const stru
 }
 
 enum error fat_rename(struct fat_volume *volume, const char *from_path, const char *to_path) {
-    struct entry from, to;
+    struct entry from, to = {0};
     struct place place;
     enum error error = find(volume, from_path, &from);
     if (error == ERR_NONE && is_root(&from)) {

@@ -34,11 +34,6 @@ static void put_u32(uint8_t *at, uint32_t value) {
     memcpy(at, &value, sizeof value);
 }
 
-enum error volume_broken(struct fat_volume *volume) {
-    volume->broken++;
-    return ERR_IO;
-}
-
 struct boot {
     uint32_t bytes, sectors_of_cluster, reserved, tables, root_entries, sectors16;
     uint32_t sectors, table_sectors, flags, version, root, info;

@@ -101,7 +101,10 @@ static inline bool entry_is_directory(const struct raw_entry *entry) {
 /* To be called before anything is changed: marks the volume dirty on the medium. ERR_READ_ONLY, ERR_IO. */
 enum error volume_change(struct fat_volume *volume);
 /* Counts something that makes no sense. Always ERR_IO. */
-enum error volume_broken(struct fat_volume *volume);
+static inline enum error volume_broken(struct fat_volume *volume) {
+    volume->broken++;
+    return ERR_IO;
+}
 
 /* ---- table.c ---- */
 /* *next: 0 at the end of the chain. */

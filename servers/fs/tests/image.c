@@ -50,7 +50,7 @@ static int64_t image_now(void *context) {
 
 /* A private file that holds the image for a while. */
 static void with_file(char path[64]) {
-    strcpy(path, "/tmp/minato-fat-XXXXXX");
+    snprintf(path, 64, "/tmp/minato-fat-XXXXXX");
     int file = mkstemp(path);
     assert_true(file >= 0);
     close(file);

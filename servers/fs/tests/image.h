@@ -1,7 +1,7 @@
 /* image.h: a FAT32 image in memory as a fat_disk, made by mformat and checked by fsck.fat. */
 #pragma once
 
-#include "fat/volume.h"
+#include "../fat/volume.h"
 
 struct image {
     uint8_t *data;

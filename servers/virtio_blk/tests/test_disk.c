@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "disk.h"
+#include "../disk.h"
 #include <virtio_fake/fake.h>
 
 #define SECTORS 1000

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "driver.h"
+#include "../driver.h"
 #include <virtio_fake/fake.h>
 
 #define POOL        (256 * 1024)
