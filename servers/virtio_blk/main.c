@@ -170,7 +170,7 @@ static enum error make_dma_memory(size_t size, struct dma_memory *memory) {
 static enum error start(struct virtio_blk *blk) {
     void *base;
     size_t size;
-    struct dma_memory queue, data;
+    struct dma_memory queue = {0}, data = {0};
     enum error error = memory_map(start_handle("device.disk0"), RIGHT_READ | RIGHT_WRITE, &base, &size);
     if (error == ERR_NONE) {
         error = make_dma_memory(disk_queue_bytes(), &queue);
