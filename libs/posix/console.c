@@ -38,11 +38,22 @@ static ssize_t read_console(struct open_file *file, void *data, size_t length) {
     return (ssize_t)taken;
 }
 
+/* Writes; a console that died is looked up anew, once. Its old handle may be another descriptor's too: it stays. */
+static enum error write_part(struct open_file *file, const char *text, size_t length) {
+    enum error error = console_write(file->handle, text, length);
+    handle_t port;
+    if (error != ERR_DEAD || name_find("console", &port) != ERR_NONE) {
+        return error;
+    }
+    file->handle = port;
+    return console_write(file->handle, text, length);
+}
+
 static ssize_t write_console(struct open_file *file, const void *data, size_t length) {
     const char *text = data;
     for (size_t done = 0; done < length;) {
         size_t part = length - done < TRANSFER_MAX ? length - done : TRANSFER_MAX;
-        enum error error = console_write(file->handle, text + done, part);
+        enum error error = write_part(file, text + done, part);
         if (error != ERR_NONE) {
             return done != 0 ? (ssize_t)done : posix_fail(error);
         }

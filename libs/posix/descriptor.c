@@ -5,6 +5,7 @@
 #include "posix.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <ipc/init.h>
 #include <os/os.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -13,18 +14,25 @@
 
 static struct posix state;
 
+/* What the spawner granted; its value tells the kind. A file that programs write to in turn is appended to. */
+static struct open_file *open_granted(const struct start_grant *grant, int flags) {
+    if (grant->value == INIT_KIND_FILE) {
+        return posix_file_open(grant->handle, flags == O_WRONLY ? flags | O_APPEND : flags);
+    }
+    return posix_console_open(grant->handle, flags);
+}
+
 static void open_standard(struct posix *posix) {
     static const char names[3][4] = {"fd0", "fd1", "fd2"};
     handle_t console = HANDLE_NONE;
     for (int fd = 0; fd < 3; fd++) {
-        handle_t granted = start_handle(names[fd]);
-        if (granted == HANDLE_NONE) {
-            if (console == HANDLE_NONE && name_try("console", &console) != ERR_NONE) {
-                continue;
-            }
-            granted = console;
+        int flags = fd == 0 ? O_RDONLY : O_WRONLY;
+        const struct start_grant *granted = start_grant(names[fd]);
+        if (granted != NULL) {
+            posix->table[fd] = open_granted(granted, flags);
+        } else if (console != HANDLE_NONE || name_try("console", &console) == ERR_NONE) {
+            posix->table[fd] = posix_console_open(console, flags);
         }
-        posix->table[fd] = posix_console_open(granted, fd == 0 ? O_RDONLY : O_WRONLY);
     }
 }
 

@@ -95,8 +95,12 @@ static const struct operations operations = {
     .close = close_file,
 };
 
+struct open_file *posix_file_open(handle_t handle, int flags) {
+    return posix_file_make(&operations, handle, flags);
+}
+
 int posix_file_install(handle_t handle, int flags) {
-    struct open_file *file = posix_file_make(&operations, handle, flags);
+    struct open_file *file = posix_file_open(handle, flags);
     if (file == NULL) {
         (void)handle_close(handle);
         return -1;

@@ -103,6 +103,7 @@ struct open_file *posix_descriptor_socket(int fd);
 bool posix_is_socket(const struct open_file *file);
 
 struct open_file *posix_console_open(handle_t port, int flags);
+struct open_file *posix_file_open(handle_t handle, int flags);
 
 /* Waits until something that the event tells of may have changed, or until deadline: ERR_TIMED_OUT. */
 enum error posix_wait(uint64_t deadline);
