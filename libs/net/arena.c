@@ -4,6 +4,7 @@
 #include <net/arena.h>
 
 #define RUN_FREE  0x80
+#define RUN_KEPT  0x40
 #define ALIGNMENT 64
 
 static uint32_t order_for(size_t size) {
@@ -60,6 +61,7 @@ enum error arena_init(struct arena *arena, void *memory, size_t size, uint32_t o
     *arena = (struct arena){.owners = owners, .budget = budget};
     for (uint32_t order = 0; order < ARENA_ORDERS; order++) {
         list_init(&arena->free[order]);
+        list_init(&arena->kept[order]);
     }
     size_t skew = align_up((uintptr_t)memory) - (uintptr_t)memory;
     size_t bill = align_up(owners * sizeof *arena->charged);
@@ -92,6 +94,50 @@ static size_t cut_run(struct arena *arena, uint32_t order) {
     return index;
 }
 
+/* Makes a run free, joined with all the free ones that it can be joined with. */
+static void join(struct arena *arena, size_t index, uint32_t order) {
+    for (; order + 1 < ARENA_ORDERS; order++) {
+        size_t length = (size_t)1 << order;
+        size_t buddy = index ^ length;
+        if (buddy + length > arena->blocks || arena->map[buddy] != (RUN_FREE | order)) {
+            break;
+        }
+        take_free(arena, buddy, order);
+        index &= ~length;
+    }
+    put_free(arena, index, order);
+}
+
+static void join_kept(struct arena *arena) {
+    for (uint32_t order = 0; order < ARENA_ORDERS; order++) {
+        struct list *link;
+        while ((link = list_take(&arena->kept[order])) != NULL) {
+            join(arena, run_index(arena, link), order);
+        }
+    }
+}
+
+/* false: there is none, even when all that can be joined is. */
+static bool find_run(struct arena *arena, uint32_t order, size_t *index) {
+    if (order >= ARENA_ORDERS) {
+        return false;
+    }
+    struct list *link = list_take(&arena->kept[order]);
+    if (link != NULL) {
+        *index = run_index(arena, link);
+        arena->map[*index] = (uint8_t)order;
+        return true;
+    }
+    if (arena->orders_free >> order == 0) {
+        join_kept(arena);
+    }
+    if (arena->orders_free >> order == 0) {
+        return false;
+    }
+    *index = cut_run(arena, order);
+    return true;
+}
+
 static bool may_pay(const struct arena *arena, net_owner owner, size_t bytes) {
     return owner == NET_OWNER_ENGINE || arena->charged[owner] + bytes <= arena->budget;
 }
@@ -102,10 +148,10 @@ enum error arena_take(struct arena *arena, net_owner owner, size_t size, void **
     if (!may_pay(arena, owner, bytes)) {
         return ERR_QUOTA;
     }
-    if (order >= ARENA_ORDERS || arena->orders_free >> order == 0) {
+    size_t index;
+    if (!find_run(arena, order, &index)) {
         return ERR_NO_MEMORY;
     }
-    size_t index = cut_run(arena, order);
     arena->charged[owner] += (uint32_t)bytes;
     arena->used += bytes;
     arena->peak = arena->used > arena->peak ? arena->used : arena->peak;
@@ -122,16 +168,10 @@ void arena_give(struct arena *arena, net_owner owner, void *memory) {
     size_t bytes = ARENA_BLOCK << order;
     arena->charged[owner] -= (uint32_t)bytes;
     arena->used -= bytes;
-    for (; order + 1 < ARENA_ORDERS; order++) {
-        size_t length = (size_t)1 << order;
-        size_t buddy = index ^ length;
-        if (buddy + length > arena->blocks || arena->map[buddy] != (RUN_FREE | order)) {
-            break;
-        }
-        take_free(arena, buddy, order);
-        index &= ~length;
-    }
-    put_free(arena, index, order);
+    struct list *link = memory;
+    arena->map[index] = (uint8_t)(RUN_KEPT | order);
+    list_init(link);
+    list_prepend(&arena->kept[order], link);
 }
 
 enum error arena_move_bill(struct arena *arena, net_owner from, net_owner to, const void *memory) {

@@ -1,8 +1,10 @@
 /* arena.h: all of the engine's memory that comes and goes, and who pays for it.
  *
- * A buddy allocator over memory given once: blocks of 128 bytes times a power of two, halved when needed and
- * joined again when both halves are free, so that it neither grows nor wears out. Each take and give names an
- * owner, whose budget bounds what it may hold; NET_OWNER_ENGINE has no bound but the arena's end. */
+ * A buddy allocator over memory given once: runs of 128-byte blocks, a power of two of them, halved when
+ * needed and joined again when both halves are free, so that it neither grows nor wears out. A run that comes
+ * back is first kept as it is, for most are taken again soon in the same size; all are joined when a larger
+ * one cannot be had. Each take and give names an owner, whose budget bounds what it may hold;
+ * NET_OWNER_ENGINE has no bound but the arena's end. */
 #pragma once
 
 #include <base/error.h>
@@ -18,6 +20,7 @@ struct arena {
     size_t blocks;
     struct list free[ARENA_ORDERS]; /* by order; the links stand in the free blocks */
     uint32_t orders_free;           /* bit n: free[n] is not empty */
+    struct list kept[ARENA_ORDERS]; /* came back, not yet joined */
     size_t used, peak;              /* bytes */
     uint32_t *charged;              /* bytes by owner */
     uint32_t owners, budget;

@@ -15,24 +15,29 @@ void buffer_init(struct buffer *buffer, uint32_t most) {
 }
 
 enum error buffer_reserve(struct buffer *buffer, struct arena *arena, net_owner owner, uint32_t length) {
-    buffer->peak = length > buffer->peak ? length : buffer->peak;
     if (length <= buffer->ring.capacity) {
+        buffer->peak = length > buffer->peak ? length : buffer->peak;
         return ERR_NONE;
     }
-    uint32_t size = buffer->wanted < length ? round_up(length) : buffer->wanted;
+    uint32_t least = round_up(length), size = buffer->wanted < least ? least : buffer->wanted;
     void *memory;
     enum error error = arena_take(arena, owner, size, &memory);
+    if (error != ERR_NONE && size > least) {
+        size = least;
+        error = arena_take(arena, owner, size, &memory);
+    }
     if (error != ERR_NONE) {
         return error;
     }
     uint8_t *old = buffer->ring.memory;
     ring_move(&buffer->ring, memory, size);
+    buffer->peak = length;
     arena_give(arena, owner, old);
     return ERR_NONE;
 }
 
 void buffer_tidy(struct buffer *buffer, struct arena *arena, net_owner owner) {
-    if (buffer_length(buffer) == 0 && buffer->ring.capacity > BUFFER_KEPT) {
+    if (buffer_length(buffer) == 0) {
         buffer_release(buffer, arena, owner);
     }
 }

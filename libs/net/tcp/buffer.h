@@ -2,15 +2,14 @@
  * something.
  *
  * An idle connection has no memory here. The first byte takes a small ring from the arena; more bytes take a
- * larger one, up to `most`; a ring that grew beyond BUFFER_KEPT goes back when it runs empty. What it had to
- * grow to is remembered, so that a busy connection grows only once. */
+ * larger one, up to `most`; when it runs empty, the memory goes back. What it had to grow to is remembered,
+ * so that a busy connection grows only once. */
 #pragma once
 
 #include <net/arena.h>
 #include <net/stream/ring.h>
 
 #define BUFFER_SMALL ((uint32_t)2048) /* the first ring */
-#define BUFFER_KEPT  ((uint32_t)4096) /* up to this, an empty ring is kept for the next bytes */
 
 struct buffer {
     struct ring ring;
@@ -24,7 +23,7 @@ void buffer_init(struct buffer *buffer, uint32_t most);
 /* Sees to it that `length` bytes, counted from the first one held, have a place. `length` <= most.
  * ERR_QUOTA, ERR_NO_MEMORY: nothing changes. */
 enum error buffer_reserve(struct buffer *buffer, struct arena *arena, net_owner owner, uint32_t length);
-/* Gives the memory back if the ring is empty and large. Bytes beyond its end are lost. */
+/* Gives the memory back if the ring is empty. Bytes beyond its end are lost. */
 void buffer_tidy(struct buffer *buffer, struct arena *arena, net_owner owner);
 /* Gives the memory back with all that it holds. */
 void buffer_release(struct buffer *buffer, struct arena *arena, net_owner owner);

@@ -129,6 +129,17 @@ static enum error may_send(struct tcb *tcb) {
     return tcb->was_open ? ERR_PIPE : ERR_NOT_CONNECTED;
 }
 
+/* Memory for `wanted` more bytes, or, when that cannot be had, for as many as can. */
+static enum error reserve(struct tcp *tcp, struct tcb *tcb, uint32_t wanted) {
+    uint32_t held = buffer_length(&tcb->send);
+    enum error error = buffer_reserve(&tcb->send, tcp->arena, tcb->owner, held + wanted);
+    while (error != ERR_NONE && wanted > 1 && ring_space(&tcb->send.ring) == 0) {
+        wanted /= 2;
+        error = buffer_reserve(&tcb->send, tcp->arena, tcb->owner, held + wanted);
+    }
+    return error;
+}
+
 enum error tcp_send_space(struct tcp *tcp, struct tcb *tcb, uint32_t wanted, struct ring_pieces *pieces) {
     enum error error = may_send(tcb);
     if (error != ERR_NONE) {
@@ -138,8 +149,7 @@ enum error tcp_send_space(struct tcp *tcp, struct tcb *tcb, uint32_t wanted, str
     if (space == 0) {
         return ERR_WOULD_BLOCK;
     }
-    uint32_t length = buffer_length(&tcb->send) + tcp_min(space, tcp_max(wanted, 1));
-    error = buffer_reserve(&tcb->send, tcp->arena, tcb->owner, length);
+    error = reserve(tcp, tcb, tcp_min(space, tcp_max(wanted, 1)));
     if (error != ERR_NONE && ring_space(&tcb->send.ring) == 0) {
         return buffer_length(&tcb->send) != 0 ? ERR_WOULD_BLOCK : error;
     }
