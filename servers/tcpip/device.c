@@ -202,15 +202,14 @@ static bool next_piece(struct device *device, struct netdev_descriptor *piece) {
 static bool assemble(struct device *device, const struct netdev_descriptor *first, size_t *length) {
     struct netdev_descriptor piece = *first;
     bool fits = true;
-    for (*length = 0;; *length += piece.length) {
+    *length = 0;
+    for (;;) {
         fits = fits && piece.length <= LARGE_FRAME - *length;
         if (fits) {
             memcpy(device->assembly + *length, device->pool.base + piece.offset, piece.length);
-        } else {
-            piece.length = 0;
+            *length += piece.length;
         }
         if ((piece.flags & NETDEV_MORE) == 0) {
-            *length += piece.length;
             return fits;
         }
         if (!next_piece(device, &piece)) {
