@@ -48,6 +48,7 @@ struct net {
     bool up;
     bool settled; /* net_transmit has found nothing to send since something last happened */
     bool address_changed;
+    bool asking; /* some name may be looked for: dns has to be asked about its time and its turn */
     struct net_counters counters;
     struct random random;
     uint16_t ip_id;
@@ -60,15 +61,16 @@ struct net {
     struct owner *owners;
     uint32_t owners_max;
 
+    /* What each packet meets comes first, so that it lies on few pages. */
+    uint32_t turn;       /* which protocol may send first */
+    uint32_t generation; /* of the neighbours, when those who waited for one were last woken */
+    struct tcp *tcp;
     struct routes routes;
     struct neighbours neighbours;
-    uint32_t generation; /* of the neighbours, when those who waited for one were last woken */
-    struct icmp icmp;
-    struct udp udp;
     struct dhcp dhcp;
+    struct udp udp;
+    struct icmp icmp;
     struct dns dns;
-    struct tcp *tcp;
-    uint32_t turn; /* which protocol may send first */
 };
 
 /* ---- net.c ---- */

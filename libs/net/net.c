@@ -195,8 +195,12 @@ void net_pass_time(struct net *net, net_time now) {
     if (dhcp_take_change(&net->dhcp)) {
         follow_lease(net, now);
     }
-    if (dns_deadline(&net->dns) <= now) {
-        dns_expire(&net->dns, now);
+    if (net->asking) {
+        net_time deadline = dns_deadline(&net->dns);
+        net->asking = deadline != NET_NEVER || dns_query_count(&net->dns) != 0;
+        if (deadline <= now) {
+            dns_expire(&net->dns, now);
+        }
     }
     if (net->generation != net->neighbours.generation) {
         net->generation = net->neighbours.generation;
@@ -216,7 +220,8 @@ net_time net_deadline(const struct net *net) {
         return 0;
     }
     net_time first = net_time_min(tcp_deadline(net->tcp), neighbours_deadline(&net->neighbours));
-    return net_time_min(first, net_time_min(dhcp_deadline(&net->dhcp), dns_deadline(&net->dns)));
+    first = net_time_min(first, dhcp_deadline(&net->dhcp));
+    return net->asking ? net_time_min(first, dns_deadline(&net->dns)) : first;
 }
 
 /* ---- Events ---- */
@@ -295,6 +300,7 @@ void net_owner_close(struct net *net, net_owner owner, net_time now) {
 enum error net_resolve(struct net *net, net_owner owner, const char *name, enum net_family family,
                        uint32_t *query, net_time now) {
     net->settled = false;
+    net->asking = true;
     return dns_start(&net->dns, owner, name, family, query, now);
 }
 

@@ -128,8 +128,9 @@ struct net_piece {
 };
 
 /* Where the next bytes to send go: up to two pieces of the send stream, written in order, then committed.
- * *space is their sum. ERR_WOULD_BLOCK: full; ERR_PIPE, ERR_NOT_CONNECTED, ERR_RESET, ERR_TIMED_OUT, …
- * (pending error). */
+ * *space: in, how many are to come, so that the stream grows once for all (a hint); out, the sum of the
+ * pieces. ERR_WOULD_BLOCK: full; ERR_PIPE, ERR_NOT_CONNECTED, ERR_QUOTA, ERR_NO_MEMORY, ERR_RESET,
+ * ERR_TIMED_OUT, … (pending error). */
 enum error net_send_space(struct net *net, net_socket_id socket, struct net_piece piece[2], size_t *space);
 /* length: how many of those bytes were written, <= *space. more: more follows at once (MSG_MORE). */
 enum error net_send_commit(struct net *net, net_socket_id socket, size_t length, bool more, net_time now);

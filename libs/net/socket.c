@@ -190,8 +190,9 @@ static size_t to_pieces(const struct ring_pieces *from, struct net_piece to[2]) 
 enum error net_send_space(struct net *net, net_socket_id id, struct net_piece piece[2], size_t *space) {
     struct socket *socket;
     struct ring_pieces pieces;
+    uint32_t wanted = *space > UINT32_MAX ? UINT32_MAX : (uint32_t)*space;
     enum error error = socket_of_type(net, id, NET_STREAM, &socket);
-    error = error == ERR_NONE ? tcp_send_space(net->tcp, socket->tcb, 1, &pieces) : error;
+    error = error == ERR_NONE ? tcp_send_space(net->tcp, socket->tcb, wanted, &pieces) : error;
     if (error == ERR_NONE) {
         *space = to_pieces(&pieces, piece);
     } else if (error != ERR_BAD_HANDLE && error != ERR_WRONG_TYPE) {

@@ -130,7 +130,7 @@ static bool transmit_dhcp(struct net *net, struct net_slot *slot, net_time now) 
 
 static bool transmit_dns(struct net *net, struct net_slot *slot, net_time now) {
     struct dns_output output;
-    while (dns_next(&net->dns, &output)) {
+    while (net->asking && dns_next(&net->dns, &output)) {
         struct way way;
         uint32_t server = net_ipv4_value(&output.server);
         switch (find_way(net, 0, server, &way, now)) {

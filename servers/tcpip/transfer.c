@@ -129,10 +129,9 @@ static void answer_sent(struct tcpip *tcpip, struct call *call) {
 /* Pulls the next bytes of the payload into the send stream. ERR_WOULD_BLOCK: it is full. */
 static enum error send_some(struct tcpip *tcpip, struct call *call) {
     struct net_piece piece[2];
-    size_t space, moved = 0;
+    size_t left = call->length - call->done, space = left, moved = 0;
     net_socket_id id = call->holder->socket->id;
     enum error error = net_send_space(tcpip->net, id, piece, &space);
-    size_t left = call->length - call->done;
     for (int i = 0; error == ERR_NONE && i < 2 && moved < left; i++) {
         size_t part = piece[i].length < left - moved ? piece[i].length : left - moved;
         error = caller_read(call, call->done + moved, piece[i].data, part);

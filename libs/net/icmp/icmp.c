@@ -11,6 +11,7 @@ static struct icmp_slot *take_slot(struct icmp *icmp, struct span payload) {
         struct icmp_slot *slot = &icmp->slot[i];
         if (!slot->used && payload.length <= ICMP_PAYLOAD_MAX) {
             slot->used = true;
+            icmp->in_use++;
             slot->waiting = false;
             if (payload.length != 0) {
                 memcpy(slot->payload, payload.data, payload.length);
@@ -135,7 +136,7 @@ void icmp_error(struct icmp *icmp, uint8_t type, uint8_t code, struct span packe
 /* ---- Out ---- */
 
 bool icmp_next(const struct icmp *icmp, struct icmp_output *output) {
-    for (uint32_t i = 0; i < ICMP_SLOTS; i++) {
+    for (uint32_t i = 0; i < ICMP_SLOTS && icmp->in_use != 0; i++) {
         const struct icmp_slot *slot = &icmp->slot[i];
         if (slot->used && !slot->waiting) {
             *output = (struct icmp_output){slot->source, slot->destination, slot->message, i};
@@ -147,6 +148,7 @@ bool icmp_next(const struct icmp *icmp, struct icmp_output *output) {
 
 void icmp_sent(struct icmp *icmp, const struct icmp_output *output) {
     icmp->slot[output->slot].used = false;
+    icmp->in_use--;
 }
 
 void icmp_wait(struct icmp *icmp, const struct icmp_output *output) {
@@ -154,7 +156,7 @@ void icmp_wait(struct icmp *icmp, const struct icmp_output *output) {
 }
 
 void icmp_wake(struct icmp *icmp) {
-    for (uint32_t i = 0; i < ICMP_SLOTS; i++) {
+    for (uint32_t i = 0; i < ICMP_SLOTS && icmp->in_use != 0; i++) {
         icmp->slot[i].waiting = false;
     }
 }

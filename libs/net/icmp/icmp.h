@@ -26,6 +26,7 @@ struct icmp_slot {
 struct icmp {
     uint32_t tokens;   /* errors that may be sent now */
     net_time refilled; /* up to when tokens have been counted */
+    uint32_t in_use;   /* slots: most of the time none, and then none is looked at */
     struct icmp_slot slot[ICMP_SLOTS];
     struct net_counters *counters;
 };

@@ -64,7 +64,7 @@ static void test_tail_follows_full_segments(void **state) {
 
 static void commit(struct script *s, size_t length, bool more) {
     struct net_piece piece[2];
-    size_t space;
+    size_t space = length;
     assert_int_equal(net_send_space(s->net, s->socket, piece, &space), ERR_NONE);
     assert_true(space >= length && piece[0].length >= length);
     for (size_t i = 0; i < length; i++) {
