@@ -2,7 +2,8 @@
 #include "account.h"
 #include "kernel.h"
 
-enum error account_create(struct kernel *kernel, struct account *parent, uint64_t quota, struct account **account) {
+enum error account_create(struct kernel *kernel, struct account *parent, uint64_t quota,
+                          struct account **account) {
     uint64_t price = quota + kernel->caches[CACHE_ACCOUNT].size;
     if (parent) {
         if (price < quota)

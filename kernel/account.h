@@ -12,13 +12,14 @@
 struct kernel;
 
 struct account {
-    struct account *parent; /* null for the first task's */
+    struct account *parent;     /* null for the first task's */
     uint64_t quota, used, peak; /* bytes */
     uint64_t open;              /* its task still exists */
 };
 
 /* Makes an account with `quota` bytes out of the parent's; errors: ERR_QUOTA, ERR_NO_MEMORY. */
-enum error account_create(struct kernel *kernel, struct account *parent, uint64_t quota, struct account **account);
+enum error account_create(struct kernel *kernel, struct account *parent, uint64_t quota,
+                          struct account **account);
 
 /* Its task is gone: no more charges come. */
 void account_close(struct kernel *kernel, struct account *account);

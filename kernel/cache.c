@@ -1,9 +1,9 @@
 /* cache.c: the object caches of cache.h. */
 #include "cache.h"
 #include "arch.h"
+#include "bytes.h"
 #include "page.h"
 #include <ipc/abi.h>
-#include "bytes.h"
 
 /* Stands at the start of each page of a cache. */
 struct slab {
@@ -20,10 +20,10 @@ void cache_init(struct cache *cache, uint32_t size) {
     list_init(&cache->partial);
 }
 
-static struct slab *slab_add(struct cache *cache, struct pages *pages) {
+static bool slab_add(struct cache *cache, struct pages *pages) {
     uint64_t address = pages_allocate(pages, 1);
     if (!address)
-        return NULL;
+        return false;
     struct slab *slab = physical_pointer(address);
     char *object = (char *)(slab + 1), *end = (char *)slab + PAGE_SIZE;
     slab->free = NULL;
@@ -34,14 +34,13 @@ static struct slab *slab_add(struct cache *cache, struct pages *pages) {
     }
     list_append(&cache->partial, &slab->link);
     cache->held++;
-    return slab;
+    return true;
 }
 
 void *cache_allocate(struct cache *cache, struct pages *pages) {
-    struct slab *slab = list_empty(&cache->partial) ? slab_add(cache, pages)
-                                                    : container_of(cache->partial.next, struct slab, link);
-    if (!slab)
+    if (list_empty(&cache->partial) && !slab_add(cache, pages))
         return NULL;
+    struct slab *slab = container_of(cache->partial.next, struct slab, link);
     void *object = slab->free;
     slab->free = *(void **)object;
     slab->used++;

@@ -17,7 +17,8 @@ static void sift_up(struct deadlines *deadlines, uint32_t place, struct task *ta
 static void sift_down(struct deadlines *deadlines, uint32_t place, struct task *task) {
     for (;;) {
         uint32_t child = 2 * place + 1;
-        if (child + 1 < deadlines->count && deadlines->heap[child + 1]->deadline < deadlines->heap[child]->deadline)
+        if (child + 1 < deadlines->count &&
+            deadlines->heap[child + 1]->deadline < deadlines->heap[child]->deadline)
             child++;
         if (child >= deadlines->count || deadlines->heap[child]->deadline >= task->deadline)
             break;

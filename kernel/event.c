@@ -24,12 +24,14 @@ enum error sys_event_create(struct kernel *kernel, struct task *task) {
     enum error error = object_create(kernel, OBJECT_EVENT, task->account, &event);
     if (error)
         return error;
-    return handle_give(kernel, task, &event->object, RIGHT_PASS | RIGHT_SIGNAL | RIGHT_WAIT, context_out(task, A1));
+    return handle_give(kernel, task, &event->object, RIGHT_PASS | RIGHT_SIGNAL | RIGHT_WAIT,
+                       context_out(task, A1));
 }
 
 enum error sys_event_signal(struct kernel *kernel, struct task *task) {
     struct handle *handle;
-    enum error error = handle_check(&task->handles, context_get(task, A0), OBJECT_EVENT, RIGHT_SIGNAL, &handle);
+    enum error error =
+        handle_check(&task->handles, context_get(task, A0), OBJECT_EVENT, RIGHT_SIGNAL, &handle);
     if (!error)
         event_signal(kernel, (struct event *)handle->object, context_get(task, A1));
     return error;
@@ -83,7 +85,8 @@ void interrupt_destroy(struct kernel *kernel, struct interrupt *interrupt) {
 enum error sys_interrupt_create(struct kernel *kernel, struct task *task) {
     struct handle *machine, *event;
     uint64_t number = context_get(task, A1);
-    enum error error = handle_check(&task->handles, context_get(task, A0), OBJECT_MACHINE, RIGHT_MANAGE, &machine);
+    enum error error =
+        handle_check(&task->handles, context_get(task, A0), OBJECT_MACHINE, RIGHT_MANAGE, &machine);
     if (!error)
         error = handle_check(&task->handles, context_get(task, A2), OBJECT_EVENT, RIGHT_SIGNAL, &event);
     if (error)
@@ -108,7 +111,8 @@ enum error sys_interrupt_create(struct kernel *kernel, struct task *task) {
 
 enum error sys_interrupt_acknowledge(struct kernel *kernel, struct task *task) {
     struct handle *handle;
-    enum error error = handle_check(&task->handles, context_get(task, A0), OBJECT_INTERRUPT, RIGHT_WAIT, &handle);
+    enum error error =
+        handle_check(&task->handles, context_get(task, A0), OBJECT_INTERRUPT, RIGHT_WAIT, &handle);
     if (error)
         return error;
     struct interrupt *interrupt = (struct interrupt *)handle->object;

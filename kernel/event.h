@@ -1,6 +1,7 @@
 /* event.h: 64 bits that are signalled without blocking, and interrupts, which do nothing but signal one.
  *
- * The bits go to the task that waits on the event, or, if it is bound to a port, to the next receive there. */
+ * The bits go to the task that waits on the event, or, if it is bound to a port, to the next receive there.
+ */
 #pragma once
 
 #include "object.h"

@@ -1,7 +1,7 @@
 /* handle.c: handle tables; see handle.h. */
 #include "handle.h"
-#include "kernel.h"
 #include "bytes.h"
+#include "kernel.h"
 
 static struct handle *entry_at(struct handle_table *table, uint32_t index) {
     return &table->page[index / HANDLES_PER_PAGE][index % HANDLES_PER_PAGE];

@@ -1,8 +1,8 @@
 /* handle.h: a task's table of handles.
  *
- * A handle's number is its index in the table and a generation that changes each time the place is used again,
- * so a number kept too long finds nothing. The table grows by pages, charged to the task. A reply handle is an
- * entry on the waiting caller with HANDLE_REPLY set and the serial number of his call. */
+ * A handle's number is its index in the table and a generation that changes each time the place is used
+ * again, so a number kept too long finds nothing. The table grows by pages, charged to the task. A reply
+ * handle is an entry on the waiting caller with HANDLE_REPLY set and the serial number of his call. */
 #pragma once
 
 #include "object.h"
@@ -25,19 +25,21 @@ struct handle {
 struct handle_table {
     uint32_t maximum; /* handles that the task may have */
     uint32_t used;
-    uint32_t size;    /* entries there are, the first one unused */
-    uint32_t free;    /* index of the first free entry, 0: none */
+    uint32_t size; /* entries there are, the first one unused */
+    uint32_t free; /* index of the first free entry, 0: none */
     struct handle *page[HANDLE_PAGES];
 };
 
 /* The entry of a number, or null if it is stale or was never given. */
 struct handle *handle_find(struct handle_table *table, uint64_t number);
 
-/* As handle_find, with the check that it is of this type and carries these rights. ERR_BAD_HANDLE, ERR_NO_RIGHT. */
+/* As handle_find, with the check that it is of this type and carries these rights. ERR_BAD_HANDLE,
+ * ERR_NO_RIGHT. */
 enum error handle_check(struct handle_table *table, uint64_t number, enum object_type type, uint32_t rights,
                         struct handle **found);
 
-/* Makes sure that `count` more handles fit (after that many handle_insert cannot fail). ERR_QUOTA, ERR_NO_MEMORY. */
+/* Makes sure that `count` more handles fit (after that many handle_insert cannot fail). ERR_QUOTA,
+ * ERR_NO_MEMORY. */
 enum error handle_reserve(struct kernel *kernel, struct task *task, uint32_t count);
 
 /* Enters a handle into reserved room and takes a hold on the object. */

@@ -10,7 +10,7 @@ struct link {
     struct link *next, *previous;
 };
 
-#define container_of(pointer, type, member) ((type *)((char *)(pointer) - offsetof(type, member)))
+#define container_of(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
 
 static inline void list_init(struct link *head) {
     head->next = head->previous = head;

@@ -1,19 +1,14 @@
 /* main.c: the kernel's state and its beginning. */
-#include "kernel.h"
 #include "arch.h"
+#include "kernel.h"
 
 void kernel_init(struct kernel *kernel, const struct platform *platform) {
     static const uint32_t sizes[CACHES] = {
-        [OBJECT_TASK] = sizeof(struct task),
-        [OBJECT_PORT] = sizeof(struct port),
-        [OBJECT_BADGE] = sizeof(struct badge),
-        [OBJECT_EVENT] = sizeof(struct event),
-        [OBJECT_MEMORY] = sizeof(struct memory),
-        [OBJECT_INTERRUPT] = sizeof(struct interrupt),
-        [OBJECT_MACHINE] = sizeof(struct object),
-        [CACHE_ACCOUNT] = sizeof(struct account),
-        [CACHE_MAPPING] = sizeof(struct mapping),
-        [CACHE_RUN] = sizeof(struct run),
+        [OBJECT_TASK] = sizeof(struct task),      [OBJECT_PORT] = sizeof(struct port),
+        [OBJECT_BADGE] = sizeof(struct badge),    [OBJECT_EVENT] = sizeof(struct event),
+        [OBJECT_MEMORY] = sizeof(struct memory),  [OBJECT_INTERRUPT] = sizeof(struct interrupt),
+        [OBJECT_MACHINE] = sizeof(struct object), [CACHE_ACCOUNT] = sizeof(struct account),
+        [CACHE_MAPPING] = sizeof(struct mapping), [CACHE_RUN] = sizeof(struct run),
     };
     for (unsigned i = 0; i < CACHES; i++)
         cache_init(&kernel->caches[i], sizes[i]);

@@ -1,7 +1,7 @@
 /* memory.c: memory objects and the system calls about memory; see memory.h. */
 #include "memory.h"
-#include "kernel.h"
 #include "bytes.h"
+#include "kernel.h"
 
 #define SIZE_MAX_MEMORY (1ull << 36)
 
@@ -84,8 +84,8 @@ enum error memory_create(struct kernel *kernel, struct account *account, uint64_
     return ERR_NONE;
 }
 
-enum error memory_adopt(struct kernel *kernel, struct account *account, uint64_t base, uint64_t size, bool device,
-                        struct memory **made) {
+enum error memory_adopt(struct kernel *kernel, struct account *account, uint64_t base, uint64_t size,
+                        bool device, struct memory **made) {
     struct memory *memory;
     enum error error = memory_create(kernel, account, size, true, &memory);
     if (error)
@@ -138,7 +138,8 @@ enum error sys_memory_create(struct kernel *kernel, struct task *task) {
             task->again = reap_pending(kernel);
             return ERR_QUOTA;
         }
-        error = memory_create(kernel, task->account, context_get(task, A0), context_get(task, A1) == 1, &memory);
+        error =
+            memory_create(kernel, task->account, context_get(task, A0), context_get(task, A1) == 1, &memory);
         if (error)
             return error;
         task->building = memory;
@@ -159,7 +160,8 @@ enum error sys_memory_create(struct kernel *kernel, struct task *task) {
 
 enum error sys_memory_device(struct kernel *kernel, struct task *task) {
     struct handle *machine;
-    enum error error = handle_check(&task->handles, context_get(task, A0), OBJECT_MACHINE, RIGHT_MANAGE, &machine);
+    enum error error =
+        handle_check(&task->handles, context_get(task, A0), OBJECT_MACHINE, RIGHT_MANAGE, &machine);
     if (error)
         return error;
     uint64_t base = context_get(task, A1), size = context_get(task, A2);
@@ -172,7 +174,8 @@ enum error sys_memory_device(struct kernel *kernel, struct task *task) {
     error = memory_adopt(kernel, task->account, base, size, true, &memory);
     if (error)
         return error;
-    return handle_give(kernel, task, &memory->object, RIGHT_PASS | RIGHT_READ | RIGHT_WRITE, context_out(task, A1));
+    return handle_give(kernel, task, &memory->object, RIGHT_PASS | RIGHT_READ | RIGHT_WRITE,
+                       context_out(task, A1));
 }
 
 /* The task that a0 means: oneself (0) or another, by a handle with MANAGE, as long as it has its memory. */
@@ -181,7 +184,8 @@ static enum error task_of(struct task *task, struct task **meant) {
     if (context_get(task, A0) == HANDLE_NONE)
         return ERR_NONE;
     struct handle *handle;
-    enum error error = handle_check(&task->handles, context_get(task, A0), OBJECT_TASK, RIGHT_MANAGE, &handle);
+    enum error error =
+        handle_check(&task->handles, context_get(task, A0), OBJECT_TASK, RIGHT_MANAGE, &handle);
     if (error)
         return error;
     *meant = (struct task *)handle->object;

@@ -1,7 +1,7 @@
 /* memory.h: memory objects: pages that can be mapped and passed on.
  *
- * The pages come in runs, as long as the buddy allocator has them, so that lists are short. Making and freeing
- * go piece by piece (RUN_MAX at a time), so that nothing holds up the machine for long. */
+ * The pages come in runs, as long as the buddy allocator has them, so that lists are short. Making and
+ * freeing go piece by piece (RUN_MAX at a time), so that nothing holds up the machine for long. */
 #pragma once
 
 #include "object.h"
@@ -16,8 +16,8 @@ struct run {
 struct memory {
     struct object object;
     uint64_t size;
-    uint64_t ready;    /* bytes allocated and cleared so far */
-    bool device;       /* not RAM: nothing to clear, charge or free */
+    uint64_t ready; /* bytes allocated and cleared so far */
+    bool device;    /* not RAM: nothing to clear, charge or free */
     bool contiguous;
     struct run *runs, **last;
     struct memory *next_dying;
@@ -34,8 +34,8 @@ uint64_t memory_physical(const struct memory *memory, struct run_cursor *cursor,
                          uint64_t *contiguous);
 
 /* An object over a physical range that exists already: a device's, or RAM that the caller was charged for. */
-enum error memory_adopt(struct kernel *kernel, struct account *account, uint64_t base, uint64_t size, bool device,
-                        struct memory **made);
+enum error memory_adopt(struct kernel *kernel, struct account *account, uint64_t base, uint64_t size,
+                        bool device, struct memory **made);
 
 /* Allocates pages for a new object until `memory->ready` reaches its size, a piece each time it is called. */
 enum error memory_fill(struct kernel *kernel, struct memory *memory);

@@ -71,7 +71,8 @@ static bool results_reach(const struct task *to, uint32_t count, uint8_t **resul
 }
 
 /* receive_length and receive_count are written through one pointer: they must share a page. */
-#define COUNT_AFTER_LENGTH (offsetof(struct transfer, receive_count) - offsetof(struct transfer, receive_length))
+#define COUNT_AFTER_LENGTH                                                                                   \
+    (offsetof(struct transfer, receive_count) - offsetof(struct transfer, receive_length))
 _Static_assert(offsetof(struct transfer, receive_length) % 8 == 0 && COUNT_AFTER_LENGTH < 8);
 
 static struct outcome payload_deliver(struct task *from, struct task *to) {
@@ -81,9 +82,9 @@ static struct outcome payload_deliver(struct task *from, struct task *to) {
     if (length == 0 || from->transfer.send_address == 0)
         return length && from->wait == WAIT_SEND ? BLAME(ERR_BAD_ADDRESS, false) : DELIVERED;
     bool to_failed;
-    enum error error = user_copy((struct place){&to->space, to->transfer.receive_address, ACCESS_WRITE},
-                                 (struct place){&from->space, from->transfer.send_address, ACCESS_READ}, length,
-                                 &to_failed);
+    enum error error =
+        user_copy((struct place){&to->space, to->transfer.receive_address, ACCESS_WRITE},
+                  (struct place){&from->space, from->transfer.send_address, ACCESS_READ}, length, &to_failed);
     return error ? BLAME(error, to_failed) : DELIVERED;
 }
 
@@ -99,7 +100,8 @@ static void handles_deliver(struct kernel *kernel, struct task *from, struct tas
             handle_close(kernel, from, handle);
     }
     uint64_t at = to->transfer_address + offsetof(struct transfer, receive_handle);
-    (void)user_write(&to->space, at, numbers, sizeof(numbers)); /* results_reach has seen that it can be written */
+    (void)user_write(&to->space, at, numbers,
+                     sizeof(numbers)); /* results_reach has seen that it can be written */
 }
 
 static void words_deliver(const struct task *from, struct task *to) {
@@ -107,7 +109,8 @@ static void words_deliver(const struct task *from, struct task *to) {
         to->context[i] = from->context[i];
 }
 
-static struct outcome deliver_check(struct kernel *kernel, struct task *from, struct task *to, uint32_t extra) {
+static struct outcome deliver_check(struct kernel *kernel, struct task *from, struct task *to,
+                                    uint32_t extra) {
     uint32_t count = from->transfer.send_count;
     if (count) {
         enum error error = handles_check(from);
@@ -241,7 +244,8 @@ static enum error receive(struct kernel *kernel, struct task *task, struct port 
 
 enum error sys_receive(struct kernel *kernel, struct task *task) {
     struct handle *handle;
-    enum error error = handle_check(&task->handles, context_get(task, A0), OBJECT_PORT, RIGHT_RECEIVE, &handle);
+    enum error error =
+        handle_check(&task->handles, context_get(task, A0), OBJECT_PORT, RIGHT_RECEIVE, &handle);
     if (!error)
         error = transfer_begin(task);
     if (error)
@@ -269,10 +273,10 @@ void message_reply_lost(struct kernel *kernel, struct task *caller, uint32_t ser
         task_wake(kernel, caller, ERR_DEAD);
 }
 
-/* Answers and uses up the reply handle. On success `*answered` has left its wait with `*result` for its a0 and is to
- * be made ready by the caller of this. */
-static enum error reply(struct kernel *kernel, struct task *task, struct handle *handle, struct task **answered,
-                        enum error *result) {
+/* Answers and uses up the reply handle. On success `*answered` has left its wait with `*result` for its a0
+ * and is to be made ready by the caller of this. */
+static enum error reply(struct kernel *kernel, struct task *task, struct handle *handle,
+                        struct task **answered, enum error *result) {
     struct task *caller = (struct task *)handle->object;
     *answered = NULL;
     if (!awaits(caller, handle->serial)) {
@@ -361,8 +365,8 @@ enum error sys_payload_read(struct kernel *kernel, struct task *task) {
     uint64_t length = clip(offset, context_get(task, A3), caller->transfer.send_length);
     bool to_failed;
     error = user_copy((struct place){&task->space, context_get(task, A2), ACCESS_WRITE},
-                      (struct place){&caller->space, caller->transfer.send_address + offset, ACCESS_READ}, length,
-                      &to_failed);
+                      (struct place){&caller->space, caller->transfer.send_address + offset, ACCESS_READ},
+                      length, &to_failed);
     if (!error)
         context_set(task, A1, length);
     return error;

@@ -1,7 +1,8 @@
 /* message.h: calls and replies.
  *
- * A call waits in its caller: the registers, and a copy of its struct transfer, in struct task. When a receiver is
- * there the message goes straight from task to task. All that can fail is done before anything is changed. */
+ * A call waits in its caller: the registers, and a copy of its struct transfer, in struct task. When a
+ * receiver is there the message goes straight from task to task. All that can fail is done before anything is
+ * changed. */
 #pragma once
 
 #include "object.h"

@@ -1,7 +1,8 @@
 /* page.h: physical pages, by the buddy method.
  *
  * One range of RAM; blocks of 2^order pages; a run of any length is cut out of the next larger block and the
- * rest given back at once. Free blocks are linked through their own first bytes. The caller holds the lock. */
+ * rest given back at once. Free blocks are linked through their own first bytes. The caller holds the lock.
+ */
 #pragma once
 
 #include "list.h"
@@ -16,7 +17,8 @@ struct pages {
     uint64_t free_bytes, total_bytes;
 };
 
-/* Prepares for the range [base, end); `order_of` has a byte for each of its pages. All of it counts as taken. */
+/* Prepares for the range [base, end); `order_of` has a byte for each of its pages. All of it counts as taken.
+ */
 void pages_init(struct pages *pages, uint64_t base, uint64_t end, uint8_t *order_of);
 
 /* A physically contiguous run of `count` pages, not cleared; 0 if there is none. */

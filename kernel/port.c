@@ -161,12 +161,14 @@ enum error sys_port_create(struct kernel *kernel, struct task *task) {
     list_init(&port->receivers);
     list_init(&port->callers);
     list_init(&port->notices);
-    return handle_give(kernel, task, &port->object, RIGHT_PASS | RIGHT_SEND | RIGHT_RECEIVE, context_out(task, A1));
+    return handle_give(kernel, task, &port->object, RIGHT_PASS | RIGHT_SEND | RIGHT_RECEIVE,
+                       context_out(task, A1));
 }
 
 enum error sys_port_bind(struct kernel *kernel, struct task *task) {
     struct handle *handle, *target;
-    enum error error = handle_check(&task->handles, context_get(task, A0), OBJECT_PORT, RIGHT_RECEIVE, &handle);
+    enum error error =
+        handle_check(&task->handles, context_get(task, A0), OBJECT_PORT, RIGHT_RECEIVE, &handle);
     if (error)
         return error;
     struct port *port = (struct port *)handle->object;

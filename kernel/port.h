@@ -1,7 +1,7 @@
 /* port.h: where servers receive: queues of callers and receivers, badges, notices.
  *
- * What is to be said to a port later lives in a struct notice that was paid for beforehand: inside the badge or
- * the task that it is about. So a notice cannot be lost for want of memory. */
+ * What is to be said to a port later lives in a struct notice that was paid for beforehand: inside the badge
+ * or the task that it is about. So a notice cannot be lost for want of memory. */
 #pragma once
 
 #include "list.h"
@@ -35,7 +35,8 @@ struct badge {
     struct notice notice;
 };
 
-/* The port that a handle leads to and the badge it carries (0: none); ERR_BAD_HANDLE if it is not a port's. */
+/* The port that a handle leads to and the badge it carries (0: none); ERR_BAD_HANDLE if it is not a port's.
+ */
 enum error port_of(struct handle *handle, struct port **port, uint64_t *badge);
 
 /* A receive handle is gone; with the last one the port dies and its callers get ERR_DEAD. */

@@ -74,7 +74,8 @@ void schedule_wake(struct kernel *kernel, struct task *task) {
 
 void schedule_hand_over(struct kernel *kernel, struct task *task) {
     struct hart *hart = kernel->here;
-    uint32_t others = kernel->ready.bitmap >> task->priority; /* once the slice is over equals count as well */
+    uint32_t others =
+        kernel->ready.bitmap >> task->priority; /* once the slice is over equals count as well */
     if (hart->current || hart->next || (hart->slice_over ? others : others >> 1))
         schedule_wake(kernel, task);
     else

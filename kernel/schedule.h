@@ -1,10 +1,10 @@
 /* schedule.h: who runs where, and deadlines.
  *
  * 32 priorities, round robin in each, for all harts together. Three ways to the CPU: handed over by a call or
- * a reply (schedule_hand_over), taken from the ready queues, or by preemption: when the slice of a task is over and
- * another of at least its priority is ready, or when an interrupt woke a task of higher priority. What a task
- * signals never preempts itself. The clock interrupts only for a slice that somebody waits for the end of
- * and for the next deadline. */
+ * a reply (schedule_hand_over), taken from the ready queues, or by preemption: when the slice of a task is
+ * over and another of at least its priority is ready, or when an interrupt woke a task of higher priority.
+ * What a task signals never preempts itself. The clock interrupts only for a slice that somebody waits for
+ * the end of and for the next deadline. */
 #pragma once
 
 #include "list.h"
@@ -36,19 +36,20 @@ struct hart {
     uint64_t wanted; /* to be in the register before user code runs */
     struct kernel *kernel;
     struct task *current; /* null: idle */
-    struct task *next;   /* the CPU was handed to it */
-    struct space *space; /* that `wanted` belongs to; null: the kernel's own */
-    uint64_t since;      /* ticks; when `current` got the CPU, or when it gave it up */
-    uint64_t slice_end;  /* ticks; NEVER: nobody waits for it */
-    uint64_t timer;      /* ticks; what the clock is set to */
-    uint32_t number, id; /* in kernel->hart; at the firmware */
+    struct task *next;    /* the CPU was handed to it */
+    struct space *space;  /* that `wanted` belongs to; null: the kernel's own */
+    uint64_t since;       /* ticks; when `current` got the CPU, or when it gave it up */
+    uint64_t slice_end;   /* ticks; NEVER: nobody waits for it */
+    uint64_t timer;       /* ticks; what the clock is set to */
+    uint32_t number, id;  /* in kernel->hart; at the firmware */
     bool slice_over, reschedule;
     bool sleeping;     /* waits for an interrupt: others must send one */
     bool in_interrupt; /* what is woken now may preempt */
     bool fp_on;        /* the FP registers are open to `current` */
 };
 
-_Static_assert(offsetof(struct hart, context) == HART_CONTEXT && offsetof(struct hart, scratch) == HART_SCRATCH);
+_Static_assert(offsetof(struct hart, context) == HART_CONTEXT &&
+               offsetof(struct hart, scratch) == HART_SCRATCH);
 _Static_assert(offsetof(struct hart, stack_top) == HART_TOP && offsetof(struct hart, satp) == HART_SATP);
 _Static_assert(offsetof(struct hart, wanted) == HART_WANTED);
 
@@ -57,7 +58,8 @@ void schedule_init(struct kernel *kernel);
 /* Makes a task ready; wakes a sleeping hart for it. */
 void schedule_wake(struct kernel *kernel, struct task *task);
 
-/* Gives the hart that runs us to a task when the current one has blocked, unless a more urgent one is ready. */
+/* Gives the hart that runs us to a task when the current one has blocked, unless a more urgent one is ready.
+ */
 void schedule_hand_over(struct kernel *kernel, struct task *task);
 
 /* The current task waits; `deadline` in ns (NEVER: none). */

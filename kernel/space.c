@@ -1,8 +1,8 @@
 /* space.c: address spaces; see space.h. Two levels of tables below the root are made and freed by need. */
 #include "space.h"
+#include "bytes.h"
 #include "kernel.h"
 #include "page_table.h"
-#include "bytes.h"
 
 #define CHOOSE_FROM 0x40000000ull /* where the kernel looks for a free range */
 
@@ -190,8 +190,8 @@ static uint64_t flags_of(const struct memory *memory, uint32_t rights) {
     return flags | (memory->device ? PTE_DEVICE : 0);
 }
 
-static enum error entries_set(struct kernel *kernel, struct space *space, struct memory *memory, uint64_t offset,
-                              uint64_t length, uint64_t flags, uint64_t address) {
+static enum error entries_set(struct kernel *kernel, struct space *space, struct memory *memory,
+                              uint64_t offset, uint64_t length, uint64_t flags, uint64_t address) {
     struct run_cursor cursor = {};
     uint64_t *entry = NULL;
     for (uint64_t done = 0; done < length; done += PAGE_SIZE) {
@@ -229,8 +229,8 @@ enum error space_map(struct kernel *kernel, struct space *space, struct memory *
 }
 
 /* Takes [start, end) out of one mapping; when it is cut in two, the upper part needs a record of its own. */
-static enum error mapping_cut(struct kernel *kernel, struct space *space, struct mapping *mapping, uint64_t start,
-                              uint64_t end) {
+static enum error mapping_cut(struct kernel *kernel, struct space *space, struct mapping *mapping,
+                              uint64_t start, uint64_t end) {
     if (start > mapping->start && end < mapping->end) {
         uint64_t old_end = mapping->end;
         mapping->end = start;

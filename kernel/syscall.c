@@ -12,7 +12,8 @@ static enum error sys_handle_close(struct kernel *kernel, struct task *task) {
     return ERR_NONE;
 }
 
-static enum error duplicate_badged(struct kernel *kernel, struct task *task, struct handle *handle, uint64_t value) {
+static enum error duplicate_badged(struct kernel *kernel, struct task *task, struct handle *handle,
+                                   uint64_t value) {
     if (handle->object->type != OBJECT_PORT)
         return ERR_INVALID;
     if (!(handle->rights & RIGHT_RECEIVE))
@@ -137,8 +138,8 @@ static handler *const handlers[CALLS] = {
     [SYS_MACHINE_OFF] = sys_machine_off,
 };
 
-/* A call that found too little memory is made again when something that died is yet to be freed. Not the calls
- * that have an effect all the same; memory_create sees to that itself. */
+/* A call that found too little memory is made again when something that died is yet to be freed. Not the
+ * calls that have an effect all the same; memory_create sees to that itself. */
 static bool worth_another_try(const struct kernel *kernel, uint64_t number, enum error error) {
     return (error == ERR_NO_MEMORY || error == ERR_QUOTA) && number >= SYS_HANDLE_CLOSE &&
            number != SYS_MEMORY_CREATE && reap_pending(kernel);

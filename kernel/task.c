@@ -1,7 +1,7 @@
 /* task.c: life and end of tasks; see task.h. The system calls about tasks are in task_calls.c. */
 #include "task.h"
-#include "kernel.h"
 #include "bytes.h"
+#include "kernel.h"
 
 /* ---- beginning ---- */
 
@@ -132,7 +132,8 @@ void task_destroy(struct kernel *kernel, struct task *task) {
 
 /* ---- taking apart what has died ---- */
 
-/* No hart may walk tables that are being freed. Ours lets go at once; others are woken and do so themselves. */
+/* No hart may walk tables that are being freed. Ours lets go at once; others are woken and do so themselves.
+ */
 static bool space_loaded(struct kernel *kernel, struct space *space) {
     struct hart *here = kernel->here;
     if (here->space == space)

@@ -11,7 +11,19 @@
 
 /* Registers in `context`: x[0] holds the program counter. */
 enum register_number {
-    PC = 0, SP = 2, T0 = 5, T1 = 6, T2 = 7, A0 = 10, A1 = 11, A2 = 12, A3 = 13, A4 = 14, A5 = 15, A6 = 16, A7 = 17
+    PC = 0,
+    SP = 2,
+    T0 = 5,
+    T1 = 6,
+    T2 = 7,
+    A0 = 10,
+    A1 = 11,
+    A2 = 12,
+    A3 = 13,
+    A4 = 14,
+    A5 = 15,
+    A6 = 16,
+    A7 = 17
 };
 
 #define FP_REGISTERS 33 /* f0..f31, fcsr */
@@ -35,7 +47,7 @@ struct task {
     uint8_t priority;
     enum wait wait;
     bool dma;
-    bool again;        /* the system call is to be made again (it goes on in pieces) */
+    bool again;              /* the system call is to be made again (it goes on in pieces) */
     uint32_t deadline_place; /* 1 + index in the heap of deadlines; 0: none */
     uint64_t deadline;       /* clock ticks */
     struct event *waits_on;

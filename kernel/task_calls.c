@@ -1,12 +1,13 @@
 /* task_calls.c: the system calls about tasks; see abi.h for each. */
+#include "bytes.h"
 #include "kernel.h"
 #include "user_copy.h"
-#include "bytes.h"
 
 /* The task behind the handle in a0. */
 static enum error managed(struct task *task, struct task **target) {
     struct handle *handle;
-    enum error error = handle_check(&task->handles, context_get(task, A0), OBJECT_TASK, RIGHT_MANAGE, &handle);
+    enum error error =
+        handle_check(&task->handles, context_get(task, A0), OBJECT_TASK, RIGHT_MANAGE, &handle);
     if (!error)
         *target = (struct task *)handle->object;
     return error;
@@ -14,7 +15,8 @@ static enum error managed(struct task *task, struct task **target) {
 
 /* ---- making ---- */
 
-static enum error options_check(struct task *task, const struct task_options *options, struct port **end_port) {
+static enum error options_check(struct task *task, const struct task_options *options,
+                                struct port **end_port) {
     *end_port = NULL;
     if (options->priority > task->priority || (options->flags & ~TASK_DMA))
         return ERR_INVALID;
@@ -31,7 +33,8 @@ enum error sys_task_create(struct kernel *kernel, struct task *task) {
     struct task_options options;
     struct handle *machine;
     struct port *end_port;
-    enum error error = handle_check(&task->handles, context_get(task, A0), OBJECT_MACHINE, RIGHT_MANAGE, &machine);
+    enum error error =
+        handle_check(&task->handles, context_get(task, A0), OBJECT_MACHINE, RIGHT_MANAGE, &machine);
     if (!error)
         error = user_read(&task->space, &options, context_get(task, A1), sizeof(options));
     if (!error)

@@ -1,7 +1,7 @@
 /* user_copy.c: see user_copy.h. Page by page, each page checked by a walk of the tables just before. */
 #include "user_copy.h"
-#include "kernel.h"
 #include "bytes.h"
+#include "kernel.h"
 
 static uint64_t to_page_end(uint64_t address, uint64_t length) {
     uint64_t left = PAGE_SIZE - (address & (PAGE_SIZE - 1));

@@ -118,7 +118,8 @@ static void run(struct kernel *kernel, struct task *task) {
     machine_space_load(hart, &task->space);
 }
 
-uint64_t simulation_call(struct simulation *simulation, struct task *task, uint64_t number, const uint64_t a[7]) {
+uint64_t simulation_call(struct simulation *simulation, struct task *task, uint64_t number,
+                         const uint64_t a[7]) {
     struct kernel *kernel = &simulation->kernel;
     struct hart *hart = kernel->here;
     for (unsigned i = 0; i < 7; i++)

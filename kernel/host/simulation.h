@@ -24,10 +24,11 @@ void simulation_free(struct simulation *simulation);
 /* A task with its own quota, paid out of nobody's account, not running. */
 struct task *simulation_task(struct simulation *simulation, uint64_t quota);
 
-/* Performs one system call of a task that can run, as if it were running on `hart`. Returns its a0 if it did not block,
- * else SIMULATION_BLOCKED. */
+/* Performs one system call of a task that can run, as if it were running on `hart`. Returns its a0 if it did
+ * not block, else SIMULATION_BLOCKED. */
 #define SIMULATION_BLOCKED UINT64_MAX
-uint64_t simulation_call(struct simulation *simulation, struct task *task, uint64_t number, const uint64_t a[7]);
+uint64_t simulation_call(struct simulation *simulation, struct task *task, uint64_t number,
+                         const uint64_t a[7]);
 
 /* Lets time pass: expires deadlines up to then. */
 void simulation_time(struct simulation *simulation, uint64_t ticks);

@@ -20,7 +20,7 @@
 #ifndef __ASSEMBLER__
 #include <stdint.h>
 
-extern char image_start[]; /* by the linker script */
+extern char image_start[];    /* by the linker script */
 extern char boot_stack_top[]; /* boot/start.S */
 
 static inline void *physical_pointer(uint64_t address) {

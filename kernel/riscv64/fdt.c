@@ -1,5 +1,5 @@
-/* fdt.c: reads the few things that the kernel wants out of the flattened device tree (Devicetree Specification
- * 0.4, chapter 5).
+/* fdt.c: reads the few things that the kernel wants out of the flattened device tree (Devicetree
+ * Specification 0.4, chapter 5).
  *
  * One pass over the structure block; each property is looked at with the name and depth of its node. The
  * firmware is trusted to have written a tree, but every length is checked all the same. */
@@ -77,7 +77,8 @@ static void read_chosen(const struct property *property, struct platform *platfo
     else if (same(property->name, "linux,initrd-end"))
         platform->archive_end = cells(property->value, length);
     else if (same(property->name, "rng-seed"))
-        memcpy(platform->seed, property->value, length < sizeof(platform->seed) ? length : sizeof(platform->seed));
+        memcpy(platform->seed, property->value,
+               length < sizeof(platform->seed) ? length : sizeof(platform->seed));
     else if (same(property->name, "bootargs") && length <= sizeof(platform->command_line))
         memcpy(platform->command_line, property->value, length);
     platform->command_line[sizeof(platform->command_line) - 1] = 0;
@@ -150,7 +151,8 @@ static const char *take_property(const struct reader *reader, const char *at, st
     property->name = reader->strings + big32(at + 4);
     property->value = at + 8;
     bool fits = property->length <= (uint64_t)(reader->structs_end - property->value);
-    return fits && property->name < reader->strings_end ? aligned(reader, property->value + property->length) : NULL;
+    return fits && property->name < reader->strings_end ? aligned(reader, property->value + property->length)
+                                                        : NULL;
 }
 
 /* A node's properties come before its subnodes, so the innermost node is all that must be remembered. */

@@ -1,7 +1,7 @@
 /* first_task.c: makes the first task out of the ELF file that the kernel carries.
  *
- * It owns the machine: all memory as its quota, handles to the machine, the device tree, the boot archive and to
- * itself, named in a page with struct boot_info. The file is our own, so anything odd in it is a panic. */
+ * It owns the machine: all memory as its quota, handles to the machine, the device tree, the boot archive and
+ * to itself, named in a page with struct boot_info. The file is our own, so anything odd in it is a panic. */
 #include "bytes.h"
 #include "riscv64.h"
 #include "user_copy.h"
@@ -36,8 +36,8 @@ static void must(enum error error, const char *what) {
 }
 
 /* Pages of the task's own, mapped at an address, with the contents given. */
-static void lay_out(struct kernel *kernel, struct task *task, uint64_t address, uint64_t size, uint32_t rights,
-                    const void *contents, uint64_t length) {
+static void lay_out(struct kernel *kernel, struct task *task, uint64_t address, uint64_t size,
+                    uint32_t rights, const void *contents, uint64_t length) {
     uint64_t start = address / PAGE_SIZE * PAGE_SIZE;
     struct memory *memory;
     must(memory_create(kernel, task->account, address - start + size, false, &memory), "first task's memory");
@@ -46,7 +46,8 @@ static void lay_out(struct kernel *kernel, struct task *task, uint64_t address, 
     must(space_map(kernel, &task->space, memory, 0, memory->size, rights, &start), "first task's mapping");
     object_put(kernel, &memory->object);
     for (uint64_t done = 0; done < length;) {
-        uint64_t left = PAGE_SIZE - (address + done) % PAGE_SIZE, part = left < length - done ? left : length - done;
+        uint64_t left = PAGE_SIZE - (address + done) % PAGE_SIZE,
+                 part = left < length - done ? left : length - done;
         void *at = space_reach(&task->space, address + done, ACCESS_ANY);
         if (!at)
             panic("first task's contents", address + done);
@@ -66,8 +67,8 @@ static uint64_t load(struct kernel *kernel, struct task *task) {
             continue;
         uint32_t rights = (segment->flags & 4 ? RIGHT_READ : 0) | (segment->flags & 2 ? RIGHT_WRITE : 0) |
                           (segment->flags & 1 ? RIGHT_EXECUTE : 0);
-        lay_out(kernel, task, segment->address, segment->memory_size, rights, first_task_elf + segment->offset,
-                segment->file_size);
+        lay_out(kernel, task, segment->address, segment->memory_size, rights,
+                first_task_elf + segment->offset, segment->file_size);
     }
     return header->entry;
 }

@@ -1,11 +1,11 @@
 /* paging.c: satp, flushes, and the kernel's half of the address space.
  *
- * The kernel's half is the same in all spaces and global: a direct map of everything in 1 GiB leaves, not executable,
- * and the kernel's image in 4 KiB leaves, where nothing is both writable and executable. */
+ * The kernel's half is the same in all spaces and global: a direct map of everything in 1 GiB leaves, not
+ * executable, and the kernel's image in 4 KiB leaves, where nothing is both writable and executable. */
+#include "bytes.h"
 #include "csr.h"
 #include "page_table.h"
 #include "riscv64.h"
-#include "bytes.h"
 
 #define GIGABYTE     (1ull << 30)
 #define KERNEL_FLAGS (PTE_V | PTE_G | PTE_A | PTE_D)

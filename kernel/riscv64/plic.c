@@ -1,7 +1,7 @@
 /* plic.c: the platform-level interrupt controller (RISC-V PLIC specification 1.0).
  *
- * All interrupts go to the first hart. A claimed interrupt stays in service until it is completed, which is what
- * the acknowledgement does: no masking is needed. */
+ * All interrupts go to the first hart. A claimed interrupt stays in service until it is completed, which is
+ * what the acknowledgement does: no masking is needed. */
 #include "riscv64.h"
 
 #define PRIORITY(n)        (4u * (n))

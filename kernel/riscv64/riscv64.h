@@ -3,7 +3,8 @@
 
 #include "kernel.h"
 
-/* satp of an address space that has the kernel's half only. The root table belongs to paging.c's boot step. */
+/* satp of an address space that has the kernel's half only. The root table belongs to paging.c's boot step.
+ */
 struct kernel_space {
     uint64_t root, satp;
     uint64_t asids; /* how many the CPU has, beside 0 */
@@ -22,8 +23,8 @@ static inline struct system *system_of(struct kernel *kernel) {
 /* entry.S */
 void trap_entry(void);
 _Noreturn void user_enter(struct hart *hart); /* to hart->current, never to return here */
-void secondary_start(void); /* boot/start.S */
-void this_hart_set(struct hart *hart); /* into tp, where it stays while the kernel runs */
+void secondary_start(void);                   /* boot/start.S */
+void this_hart_set(struct hart *hart);        /* into tp, where it stays while the kernel runs */
 void fp_save(uint64_t *registers);
 void fp_restore(const uint64_t *registers);
 

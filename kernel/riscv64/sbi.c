@@ -1,12 +1,12 @@
 /* sbi.c: the firmware: consoles, harts, and what Sstc does not do (RISC-V SBI specification 1.0). */
 #include "riscv64.h"
 
-#define LEGACY_PUTCHAR 1
-#define EXT_TIME       0x54494d45
-#define EXT_IPI        0x735049
-#define EXT_RFENCE     0x52464e43
-#define EXT_HSM        0x48534d
-#define EXT_RESET      0x53525354
+#define LEGACY_PUTCHAR    1
+#define EXT_TIME          0x54494d45
+#define EXT_IPI           0x735049
+#define EXT_RFENCE        0x52464e43
+#define EXT_HSM           0x48534d
+#define EXT_RESET         0x53525354
 #define RFENCE_SFENCE_VMA 1
 
 static void sbi_call(uint64_t extension, uint64_t function, uint64_t x, uint64_t y, uint64_t z, uint64_t w) {

@@ -21,7 +21,8 @@ struct range {
 };
 
 /* Hands the allocator all of [start, end) that is not in one of the reserved ranges. */
-static void add_free(struct pages *pages, uint64_t start, uint64_t end, const struct range *reserved, unsigned count) {
+static void add_free(struct pages *pages, uint64_t start, uint64_t end, const struct range *reserved,
+                     unsigned count) {
     while (start < end) {
         uint64_t stop = end, next = end;
         for (unsigned i = 0; i < count; i++) {
@@ -36,8 +37,8 @@ static void add_free(struct pages *pages, uint64_t start, uint64_t end, const st
     }
 }
 
-/* The allocator's table of orders lies behind the image; all between that and the end of RAM is free, but for what
- * the loader put there. */
+/* The allocator's table of orders lies behind the image; all between that and the end of RAM is free, but for
+ * what the loader put there. */
 static void memory_init(struct kernel *kernel) {
     struct platform *platform = &kernel->platform;
     uint64_t image = (uint64_t)image_end - IMAGE_BASE + IMAGE_LOAD, ram_end = page_down(kernel->ram_end);
@@ -61,8 +62,8 @@ static void number_harts(struct kernel *kernel, uint64_t boot_id) {
             kernel->hart[kernel->harts++].id = platform->hart_id[i];
 }
 
-/* Called by boot/start.S on the boot stack, with the boot page table: hart number at the firmware, and where the device
- * tree is in physical memory. */
+/* Called by boot/start.S on the boot stack, with the boot page table: hart number at the firmware, and where
+ * the device tree is in physical memory. */
 void kernel_start(uint64_t hart_id, uint64_t tree) {
     struct system *system = &the_system;
     struct kernel *kernel = &system->kernel;

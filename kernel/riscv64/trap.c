@@ -61,7 +61,8 @@ static bool is_stale(const struct task *task, uint64_t cause, uint64_t address) 
     if (cause != CAUSE_LOAD_PAGE && cause != CAUSE_STORE_PAGE)
         return false;
     bool repeated = task->fault_address == address && task->fault_cause == cause;
-    return !repeated && space_reach(&task->space, address, cause == CAUSE_LOAD_PAGE ? ACCESS_READ : ACCESS_WRITE);
+    return !repeated &&
+           space_reach(&task->space, address, cause == CAUSE_LOAD_PAGE ? ACCESS_READ : ACCESS_WRITE);
 }
 
 static void exception(struct hart *hart, uint64_t cause) {

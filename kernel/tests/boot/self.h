@@ -1,7 +1,7 @@
 /* self.h: what the self-test's files share: raw system calls, children, checks.
  *
- * The program is the first task of a kernel without servers. It makes tasks out of its own image (a child gets a
- * copy of the data as it is at that moment, like after fork) and drives the kernel through them. */
+ * The program is the first task of a kernel without servers. It makes tasks out of its own image (a child
+ * gets a copy of the data as it is at that moment, like after fork) and drives the kernel through them. */
 #pragma once
 
 #include <base/error.h>
@@ -39,7 +39,8 @@ extern struct self self;
 
 struct child {
     void (*run)(void);
-    handle_t grant[4]; /* granted in this order; their numbers in the child are in self.port, event, other, task */
+    handle_t
+        grant[4]; /* granted in this order; their numbers in the child are in self.port, event, other, task */
     uint32_t priority;
     uint64_t quota;
     handle_t end_port;
@@ -70,7 +71,7 @@ void test_tasks(void);
 void test_scheduling(void);
 void test_harts(void);
 void test_nonsense(void);
-void benchmark(void);
+void benchmark(uint64_t rounds);
 
 /* For several tests: answers every call with its words + 1 and its payload, until it gets word 0 = 0. */
 void echo_server(void);

@@ -27,8 +27,9 @@ static void run(void (*test)(void), const char *name) {
         print_number(after.memory_free);
         print("\n");
     }
-    check(before.memory_free == after.memory_free && before.tasks == after.tasks && before.ports == after.ports &&
-              before.events == after.events && before.memories == after.memories,
+    check(before.memory_free == after.memory_free && before.tasks == after.tasks &&
+              before.ports == after.ports && before.events == after.events &&
+              before.memories == after.memories,
           "resources are where they were");
     print(self.failed == failed ? "ok   " : "FAIL ");
     print(name);
@@ -38,12 +39,7 @@ static void run(void (*test)(void), const char *name) {
 static void nothing(void) {
 }
 
-void self_test_main(const struct boot_info *info) {
-    self.info = info;
-    self.frequency = info->timebase_frequency;
-    check(info->magic == BOOT_INFO_MAGIC, "boot_info has its magic");
-    handle_t warm = child_start_task(&(struct child){.run = nothing}); /* makes what all tests share */
-    child_end(warm);
+static void run_all(void) {
     run(test_messages, "messages");
     run(test_payloads, "payloads");
     run(test_handles, "handles");
@@ -54,8 +50,18 @@ void self_test_main(const struct boot_info *info) {
     run(test_scheduling, "scheduling");
     run(test_harts, "harts");
     run(test_nonsense, "nonsense");
+}
+
+void self_test_main(const struct boot_info *info) {
+    self.info = info;
+    self.frequency = info->timebase_frequency;
+    check(info->magic == BOOT_INFO_MAGIC, "boot_info has its magic");
+    handle_t warm = child_start_task(&(struct child){.run = nothing}); /* makes what all tests share */
+    child_end(warm);
+    if (!wants(info->command_line, "only-bench"))
+        run_all();
     if (wants(info->command_line, "bench"))
-        benchmark();
+        benchmark(wants(info->command_line, "short") ? 20 : 20000);
     print_number(self.passed);
     print(" passed, ");
     print_number(self.failed);

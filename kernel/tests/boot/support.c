@@ -35,7 +35,8 @@ void system_call(struct registers *r) {
     register uint64_t t1 __asm__("t1") = r->t[1];
     register uint64_t t2 __asm__("t2") = r->t[2];
     __asm__ volatile("ecall"
-                     : "+r"(a0), "+r"(a1), "+r"(a2), "+r"(a3), "+r"(a4), "+r"(a5), "+r"(t0), "+r"(t1), "+r"(t2)
+                     : "+r"(a0), "+r"(a1), "+r"(a2), "+r"(a3), "+r"(a4), "+r"(a5), "+r"(t0), "+r"(t1),
+                       "+r"(t2)
                      : "r"(a6), "r"(a7)
                      : "memory");
     *r = (struct registers){{a0, a1, a2, a3, a4, a5, a6, a7}, {t0, t1, t2}};
@@ -190,7 +191,8 @@ handle_t child_start_task(const struct child *child) {
     sys(SYS_HANDLE_CLOSE, data);
     sys(SYS_HANDLE_CLOSE, stack);
     check(good, "a child's memory is laid out");
-    check(sys(SYS_TASK_START, task, (uint64_t)child_start, CHILD_STACK, (uint64_t)child->run) == 0, "child starts");
+    check(sys(SYS_TASK_START, task, (uint64_t)child_start, CHILD_STACK, (uint64_t)child->run) == 0,
+          "child starts");
     return task;
 }
 
@@ -202,7 +204,8 @@ void child_end(handle_t task) {
 /* ---- messages ---- */
 
 uint64_t call_words(handle_t port, uint64_t words[5], struct transfer *transfer) {
-    struct registers r = {{port, words[0], words[1], words[2], words[3], words[4], (uint64_t)transfer, SYS_CALL}, {0}};
+    struct registers r = {
+        {port, words[0], words[1], words[2], words[3], words[4], (uint64_t)transfer, SYS_CALL}, {0}};
     system_call(&r);
     for (unsigned i = 0; i < 5; i++)
         words[i] = r.a[i + 1];

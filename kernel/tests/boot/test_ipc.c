@@ -49,7 +49,8 @@ static void exchange(handle_t port, uint8_t *out, uint8_t *in, uint32_t length, 
         out[i] = (uint8_t)(i * 7 + length);
         in[i] = 0;
     }
-    check(call_words(port, words, &transfer) == 0 && transfer.receive_length == length, "a payload comes back");
+    check(call_words(port, words, &transfer) == 0 && transfer.receive_length == length,
+          "a payload comes back");
     uint32_t good = 0;
     while (good < length && good < capacity && in[good] == out[good])
         good++;
@@ -165,7 +166,8 @@ static void test_badges(void) {
     handle_t three = make(SYS_HANDLE_DUPLICATE, port, RIGHT_SEND | RIGHT_PASS, 77);
     check(sys(SYS_RECEIVE, one, 0) == ERR_BAD_HANDLE, "a badged handle cannot receive");
     handle_t task = child_start_task(&(struct child){.run = caller, .grant = {three}});
-    check(receive(port, NEVER, NULL, &r) == 0 && r.t[0] == RECEIVED_CALL && r.t[1] == 77, "the badge is seen");
+    check(receive(port, NEVER, NULL, &r) == 0 && r.t[0] == RECEIVED_CALL && r.t[1] == 77,
+          "the badge is seen");
     check(reply((handle_t)r.t[2], 0, NULL) == 0, "reply");
     sleep_until(now() + 5000000);
     sys(SYS_HANDLE_CLOSE, one);
@@ -173,7 +175,8 @@ static void test_badges(void) {
     check(receive(port, 0, NULL, &r) == ERR_TIMED_OUT, "no notice while a handle is left");
     sys(SYS_HANDLE_CLOSE, three);
     handle_t anew = make(SYS_HANDLE_DUPLICATE, port, RIGHT_SEND, 77);
-    check(receive(port, NEVER, NULL, &r) == 0 && r.t[0] == RECEIVED_CLOSED && r.t[1] == 77, "then one notice");
+    check(receive(port, NEVER, NULL, &r) == 0 && r.t[0] == RECEIVED_CLOSED && r.t[1] == 77,
+          "then one notice");
     check(receive(port, 0, NULL, &r) == ERR_TIMED_OUT, "and only one");
     sys(SYS_HANDLE_CLOSE, anew);
     check(receive(port, 0, NULL, &r) == 0 && r.t[0] == RECEIVED_CLOSED, "a new handle has a new notice");
@@ -204,7 +207,8 @@ void test_notices(void) {
     for (unsigned i = 0; i < 4; i++)
         child_end(task[i]);
     port = make(SYS_PORT_CREATE, 0, 0, 0);
-    task[0] = child_start_task(&(struct child){.run = caller, .grant = {port}, .end_port = ends, .end_badge = 9});
+    task[0] =
+        child_start_task(&(struct child){.run = caller, .grant = {port}, .end_port = ends, .end_badge = 9});
     check(receive(port, NEVER, NULL, &r) == 0, "a call");
     sys(SYS_TASK_KILL, task[0], 42);
     check(reply((handle_t)r.t[2], 0, NULL) == ERR_DEAD, "a reply to the dead");

@@ -20,9 +20,11 @@ void test_events(void) {
     check(sys(SYS_EVENT_WAIT, event, 1, start + 20 * MS) == ERR_TIMED_OUT, "a deadline");
     check(now() >= start + 20 * MS && now() < start + 200 * MS, "is kept");
     sys(SYS_EVENT_SIGNAL, event, 0xf0);
-    check(call6(SYS_EVENT_WAIT, event, 0x30, NEVER, 0, 0, 0, &bits) == 0 && bits == 0x30, "only the bits of the mask");
+    check(call6(SYS_EVENT_WAIT, event, 0x30, NEVER, 0, 0, 0, &bits) == 0 && bits == 0x30,
+          "only the bits of the mask");
     check(sys(SYS_PORT_BIND, port, event) == 0, "bind");
-    check(receive(port, NEVER, NULL, &r) == 0 && r.t[0] == RECEIVED_EVENT && r.a[1] == 0xc0, "bits by receive");
+    check(receive(port, NEVER, NULL, &r) == 0 && r.t[0] == RECEIVED_EVENT && r.a[1] == 0xc0,
+          "bits by receive");
     check(receive(port, now() + MS, NULL, &r) == ERR_TIMED_OUT, "receive has a deadline");
     handle_t task = child_start_task(&(struct child){.run = signaller, .grant = {0, event}});
     for (bits = 0; bits != 0x3ff;) {
@@ -56,14 +58,18 @@ static void map_and_cut(void) {
     handle_t memory = make(SYS_MEMORY_CREATE, 16 * PAGE_SIZE, 0, 0);
     const uint64_t at = 0x50000000;
     check(sys(SYS_MEMORY_MAP, 0, memory, at, 0, 0, RIGHT_READ | RIGHT_WRITE) == 0, "map where wanted");
-    check(sys(SYS_MEMORY_MAP, 0, memory, at + PAGE_SIZE, 0, PAGE_SIZE, RIGHT_READ) == ERR_EXISTS, "not twice");
-    check(sys(SYS_MEMORY_MAP, 0, memory, 0, 0, 0, RIGHT_READ | RIGHT_WRITE | RIGHT_EXECUTE) == ERR_INVALID, "W or X");
+    check(sys(SYS_MEMORY_MAP, 0, memory, at + PAGE_SIZE, 0, PAGE_SIZE, RIGHT_READ) == ERR_EXISTS,
+          "not twice");
+    check(sys(SYS_MEMORY_MAP, 0, memory, 0, 0, 0, RIGHT_READ | RIGHT_WRITE | RIGHT_EXECUTE) == ERR_INVALID,
+          "W or X");
     *(volatile uint64_t *)(at + 5 * PAGE_SIZE) = 55;
     check(sys(SYS_MEMORY_UNMAP, 0, at + 4 * PAGE_SIZE, PAGE_SIZE) == 0, "cut a page out of the middle");
     check(*(volatile uint64_t *)(at + 5 * PAGE_SIZE) == 55, "what is behind it stays");
     check(sys(SYS_EVENT_WAIT, 0, 0, 0) == ERR_BAD_HANDLE, "handle 0 is bad");
-    check(sys(SYS_MACHINE_INFO, self.info->machine, at + 4 * PAGE_SIZE) == ERR_BAD_ADDRESS, "the hole is a hole");
-    check(sys(SYS_MEMORY_MAP, 0, memory, at + 4 * PAGE_SIZE, 5 * PAGE_SIZE, PAGE_SIZE, RIGHT_READ) == 0, "map again");
+    check(sys(SYS_MACHINE_INFO, self.info->machine, at + 4 * PAGE_SIZE) == ERR_BAD_ADDRESS,
+          "the hole is a hole");
+    check(sys(SYS_MEMORY_MAP, 0, memory, at + 4 * PAGE_SIZE, 5 * PAGE_SIZE, PAGE_SIZE, RIGHT_READ) == 0,
+          "map again");
     check(*(volatile uint64_t *)(at + 4 * PAGE_SIZE) == 55, "another page there");
     sys(SYS_HANDLE_CLOSE, memory);
     check(sys(SYS_MEMORY_UNMAP, 0, at, 16 * PAGE_SIZE) == 0, "unmap all pieces at once");
@@ -75,10 +81,12 @@ void test_memory(void) {
     map_and_cut();
     uint64_t physical = 0;
     handle_t pool = make(SYS_MEMORY_CREATE, 3 << 20, 1, 0);
-    check(call6(SYS_MEMORY_PHYSICAL, pool, PAGE_SIZE, 0, 0, 0, 0, &physical) == 0 && physical > 0x80000000, "DMA");
+    check(call6(SYS_MEMORY_PHYSICAL, pool, PAGE_SIZE, 0, 0, 0, 0, &physical) == 0 && physical > 0x80000000,
+          "DMA");
     sys(SYS_HANDLE_CLOSE, pool);
     check(sys(SYS_MEMORY_CREATE, self.info->free_memory * 2, 0) == ERR_QUOTA, "more than there is");
-    check(sys(SYS_MEMORY_DEVICE, self.info->machine, 0x80000000, PAGE_SIZE) == ERR_INVALID, "RAM is no device");
+    check(sys(SYS_MEMORY_DEVICE, self.info->machine, 0x80000000, PAGE_SIZE) == ERR_INVALID,
+          "RAM is no device");
     handle_t ends = make(SYS_PORT_CREATE, 0, 0, 0);
     handle_t task = child_start_task(&(struct child){.run = greedy, .quota = 512 << 10, .end_port = ends});
     check(receive(ends, now() + 5000 * MS, NULL, &r) == 0 && r.a[2] / 1000 == ERR_QUOTA, "a quota ends");
@@ -118,9 +126,10 @@ static void test_faults(handle_t ends) {
     struct registers r;
     struct task_info info;
     handle_t task = child_start_task(&(struct child){.run = faulter, .end_port = ends, .end_badge = 1});
-    check(receive(ends, NEVER, NULL, &r) == 0 && r.t[0] == RECEIVED_ENDED && r.a[1] == END_FAULT, "a fault ends");
-    check(sys(SYS_TASK_INFO, task, (uint64_t)&info) == 0 && info.fault_cause == 15 && info.fault_address == 0x123 &&
-              info.registers[27] == 0x5e1f && info.end == END_FAULT,
+    check(receive(ends, NEVER, NULL, &r) == 0 && r.t[0] == RECEIVED_ENDED && r.a[1] == END_FAULT,
+          "a fault ends");
+    check(sys(SYS_TASK_INFO, task, (uint64_t)&info) == 0 && info.fault_cause == 15 &&
+              info.fault_address == 0x123 && info.registers[27] == 0x5e1f && info.end == END_FAULT,
           "its registers are kept");
     uint64_t word = 0;
     check(sys(SYS_TASK_READ, task, info.registers[0] & ~7ull, (uint64_t)&word, 8) == 0 &&
@@ -144,7 +153,8 @@ void test_tasks(void) {
         task[i] = child_start_task(&(struct child){.run = floats, .grant = {whole}, .end_port = ends});
     }
     for (unsigned i = 0; i < 3; i++)
-        check(receive(ends, NEVER, NULL, &r) == 0 && r.a[1] == END_EXIT && r.a[2] == 0, "FP registers are kept");
+        check(receive(ends, NEVER, NULL, &r) == 0 && r.a[1] == END_EXIT && r.a[2] == 0,
+              "FP registers are kept");
     for (unsigned i = 0; i < 3; i++)
         child_end(task[i]);
     child_end(server);
