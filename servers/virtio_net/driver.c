@@ -341,14 +341,19 @@ static bool sleep_transmit(struct driver *driver) {
     return in_flight < many || virtqueue_sleep(&driver->tx, (uint16_t)(in_flight - many / 2));
 }
 
+/* Empty buffers are waited for only when the device runs low of them: until then they are fetched with the
+ * next frame. */
+static bool sleep_refill(struct driver *driver) {
+    return virtqueue_in_flight(&driver->rx) >= driver->rx.size / 2 || ring_sleep(&driver->rx_free);
+}
+
 /* A ring from which nothing could be taken anyway is not waited for: what makes room wakes us. */
 bool driver_sleep(struct driver *driver) {
     if (!driver->open) {
         return true;
     }
     bool may_receive = ring_space(&driver->rx_used) > 0;
-    if ((!may_receive || virtqueue_sleep(&driver->rx, 1)) && sleep_transmit(driver) &&
-        (virtqueue_space(&driver->rx) == 0 || ring_sleep(&driver->rx_free)) &&
+    if ((!may_receive || virtqueue_sleep(&driver->rx, 1)) && sleep_transmit(driver) && sleep_refill(driver) &&
         (virtqueue_space(&driver->tx) == 0 || ring_sleep(&driver->tx_pending))) {
         return true;
     }

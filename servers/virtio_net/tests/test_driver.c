@@ -149,6 +149,23 @@ static void receives(void **state) {
     assert_false(ring_take(&f->rx_used, &frame));
 }
 
+static void is_woken_for_buffers_only_when_they_run_low(void **state) {
+    struct fixture *f = *state;
+    give_buffers(f, 0, 127);
+    driver_work(&f->driver);
+    device_receives(f, plain_header, 0, 60);
+    driver_work(&f->driver);
+    give_buffers(f, 0, 1);
+    driver_work(&f->driver); /* 127 of 256 */
+    assert_true(driver_sleep(&f->driver));
+    struct netdev_descriptor buffer = buffer_at(1, BUFFER - NETDEV_HEADROOM);
+    assert_true(ring_put(&f->rx_free, &buffer) && ring_publish(&f->rx_free));
+    driver_awake(&f->driver);
+    driver_work(&f->driver); /* 128 */
+    assert_true(driver_sleep(&f->driver));
+    assert_true(ring_put(&f->rx_free, &buffer) && !ring_publish(&f->rx_free));
+}
+
 static void sends(void **state) {
     struct fixture *f = *state;
     for (uint32_t i = 0; i < 3; i++) {
@@ -350,6 +367,7 @@ int main(void) {
         TEST(tells_of_itself),
         TEST(agrees_on_offloads),
         TEST(receives),
+        TEST(is_woken_for_buffers_only_when_they_run_low),
         TEST(sends),
         TEST(interrupts_a_client_that_waits_for_buffers),
         TEST(passes_offloads_on),
