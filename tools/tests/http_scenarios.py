@@ -55,20 +55,20 @@ def is_silent(link):
 
 # (name, script, options, exit status, a word of the output)
 ANSWERS = [
-    ("counted", says(OK + b"Content-Length: 5\r\n\r\nhello"), "", 0, "hello"),
-    ("counted, more than announced", says(OK + b"Content-Length: 5\r\n\r\nhelloworld"), "", 0, "hello"),
-    ("until close", says(OK + b"\r\nhello"), "", 0, "hello"),
-    ("HTTP/1.0", says(b"HTTP/1.0 200 OK\r\n\r\nhello"), "", 0, "hello"),
-    ("chunked", says(OK + CHUNKED + b"2\r\nhe\r\n3;x=y\r\nllo\r\n0\r\nTrailer: 1\r\n\r\n"), "", 0, "hello"),
-    ("byte by byte", says(OK + CHUNKED + b"2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n", piece=1), "", 0, "hello"),
-    ("bare line feeds", says(b"HTTP/1.1 200 OK\nContent-Length: 5\n\nhello"), "", 0, "hello"),
+    ("counted", says(OK + b"Content-Length: 6\r\n\r\nhello\n"), "", 0, "hello"),
+    ("counted, more than announced", says(OK + b"Content-Length: 6\r\n\r\nhello\nworld"), "", 0, "hello"),
+    ("until close", says(OK + b"\r\nhello\n"), "", 0, "hello"),
+    ("HTTP/1.0", says(b"HTTP/1.0 200 OK\r\n\r\nhello\n"), "", 0, "hello"),
+    ("chunked", says(OK + CHUNKED + b"2\r\nhe\r\n4;x=y\r\nllo\n\r\n0\r\nTrailer: 1\r\n\r\n"), "", 0, "hello"),
+    ("byte by byte", says(OK + CHUNKED + b"2\r\nhe\r\n4\r\nllo\n\r\n0\r\n\r\n", piece=1), "", 0, "hello"),
+    ("bare line feeds", says(b"HTTP/1.1 200 OK\nContent-Length: 6\n\nhello\n"), "", 0, "hello"),
     ("no content", says(b"HTTP/1.1 204 No Content\r\n\r\n"), "-i", 0, "204"),
-    ("interim", says(b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + OK + b"Content-Length: 5\r\n\r\nhello"), "", 0, "hello"),
+    ("interim", says(b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + OK + b"Content-Length: 6\r\n\r\nhello\n"), "", 0, "hello"),
     ("head", says(OK + b"Content-Length: 5000\r\nX-Mark: seen\r\n\r\n"), "-I", 0, "X-Mark: seen"),
-    ("shown head", says(OK + b"X-Mark: seen\r\nContent-Length: 2\r\n\r\nhi"), "-i", 0, "X-Mark: seen"),
-    ("status 404", says(b"HTTP/1.1 404 Not Found\r\nContent-Length: 5\r\n\r\nhello"), "", 0, "hello"),
-    ("status 404 with -f", says(b"HTTP/1.1 404 Not Found\r\nContent-Length: 5\r\n\r\nhello"), "-f", 22, "404"),
-    ("early refusal of a body", says(b"HTTP/1.1 413 Too Much\r\nContent-Length: 2\r\n\r\nno"), "-d a=b", 0, "no"),
+    ("shown head", says(OK + b"X-Mark: seen\r\nContent-Length: 3\r\n\r\nhi\n"), "-i", 0, "X-Mark: seen"),
+    ("status 404", says(b"HTTP/1.1 404 Not Found\r\nContent-Length: 6\r\n\r\nhello\n"), "", 0, "hello"),
+    ("status 404 with -f", says(b"HTTP/1.1 404 Not Found\r\nContent-Length: 6\r\n\r\nhello\n"), "-f", 22, "404"),
+    ("early refusal of a body", says(b"HTTP/1.1 413 Too Much\r\nContent-Length: 3\r\n\r\nno\n"), "-d a=b", 0, "no"),
 ]
 
 HOSTILE = [
@@ -147,7 +147,7 @@ def redirects(client, host, scripted):
             if len(requests) <= len(places):
                 link.sendall(b"HTTP/1.1 " + places[len(requests) - 1] + b"\r\nContent-Length: 0\r\n\r\n")
             else:
-                link.sendall(OK + b"Content-Length: 7\r\n\r\n" + (b"" if head.startswith(b"HEAD") else b"arrived"))
+                link.sendall(OK + b"Content-Length: 8\r\n\r\n" + (b"" if head.startswith(b"HEAD") else b"arrived\n"))
 
         output, status = client(f"{words} http://{host}:{scripted(script).port}/{path}".strip())
         assert status == 0, f"{name}: {status}\n{output}"
