@@ -23,12 +23,6 @@ static uint32_t low(uint64_t word) {
     return (uint32_t)word;
 }
 
-/* One's complement addition of `words` to *sum: the carry comes back in at the bottom. */
-static void add_words(struct checksum *sum, uint64_t words) {
-    sum->sum += words;
-    sum->sum += sum->sum < words;
-}
-
 static uint16_t fold(uint64_t sum) {
     sum = (sum >> 32) + low(sum);
     sum = (sum >> 32) + low(sum);
@@ -44,7 +38,7 @@ static void add_bytes(struct checksum *sum, const uint8_t *bytes, size_t length)
         words += sum->odd ? (uint64_t)bytes[i] << 8 : bytes[i];
         sum->odd = !sum->odd;
     }
-    add_words(sum, words);
+    sum->sum += words;
 }
 
 /* Adds a sum of whole words that began at the byte where `sum` is now. */
@@ -52,7 +46,7 @@ static void add_whole(struct checksum *sum, uint64_t words) {
     if (sum->odd) {
         words = __builtin_bswap16(fold(words));
     }
-    add_words(sum, words);
+    sum->sum += words;
 }
 
 /* Bytes before the next multiple of 8, at most `length`. */

@@ -155,6 +155,16 @@ static void replies_nobody_asked_for_change_nothing(void **state) {
     assert_true(mac_equal(mac, theirs));
 }
 
+static void a_reply_before_the_question_changes_nothing(void **state) {
+    struct mac mac;
+    become_reachable();
+    now += NEIGHBOUR_FRESH;
+    assert_int_equal(look(&mac), NEIGHBOUR_READY); /* it will be asked, but has not been */
+    hear(ARP_REPLY, liar, THEIRS, OURS);
+    assert_int_equal(look(&mac), NEIGHBOUR_READY);
+    assert_true(mac_equal(mac, theirs));
+}
+
 static void a_machine_that_takes_over_is_believed_when_it_answers(void **state) {
     struct mac mac;
     become_reachable();
@@ -280,6 +290,7 @@ int main(void) {
         cmocka_unit_test_setup(traffic_confirms_without_asking, set_up),
         cmocka_unit_test_setup(one_that_died_is_asked_by_broadcast_again, set_up),
         cmocka_unit_test_setup(replies_nobody_asked_for_change_nothing, set_up),
+        cmocka_unit_test_setup(a_reply_before_the_question_changes_nothing, set_up),
         cmocka_unit_test_setup(a_machine_that_takes_over_is_believed_when_it_answers, set_up),
         cmocka_unit_test_setup(requests_are_answered_and_their_senders_learned, set_up),
         cmocka_unit_test_setup(a_flood_of_requests_is_counted, set_up),

@@ -105,6 +105,8 @@ static void full_is_not_empty(void **state) {
     assert_int_equal(ring_append(&ring, bytes, sizeof bytes), CAPACITY);
     assert_int_equal(ring_length(&ring), CAPACITY);
     assert_int_equal(ring_space(&ring), 0);
+    ring_extend(&ring, 1); /* there is no room for what is not there */
+    assert_int_equal(ring_length(&ring), CAPACITY);
     struct ring_pieces none = ring_writable(&ring, 0, 1);
     assert_int_equal(ring_pieces_length(&none), 0);
 }
