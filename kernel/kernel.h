@@ -21,7 +21,7 @@ enum { CACHE_ACCOUNT = OBJECT_TYPES, CACHE_MAPPING, CACHE_RUN, CACHES };
 
 struct kernel {
     /* The lock; `here` is the hart that holds it. */
-    uint32_t lock_next, lock_serving;
+    uint32_t locked;
     struct hart *here;
 
     /* Scheduling. */

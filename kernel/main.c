@@ -28,17 +28,18 @@ void kernel_init(struct kernel *kernel, const struct platform *platform) {
     }
 }
 
-/* ---- the lock: tickets, so that no hart starves ---- */
+/* ---- the lock: who is there first takes it. A queue would be fairer to harts, but makes all of them wait for the
+ * next in line, and under an emulator that one's thread may not be running just then. ---- */
 
 void kernel_lock(struct kernel *kernel, struct hart *hart) {
-    uint32_t ticket = __atomic_fetch_add(&kernel->lock_next, 1, __ATOMIC_RELAXED);
-    while (__atomic_load_n(&kernel->lock_serving, __ATOMIC_ACQUIRE) != ticket)
-        cpu_relax();
+    while (__atomic_exchange_n(&kernel->locked, 1, __ATOMIC_ACQUIRE))
+        while (__atomic_load_n(&kernel->locked, __ATOMIC_RELAXED))
+            cpu_relax();
     kernel->here = hart;
 }
 
 void kernel_unlock(struct kernel *kernel) {
-    __atomic_store_n(&kernel->lock_serving, kernel->lock_serving + 1, __ATOMIC_RELEASE);
+    __atomic_store_n(&kernel->locked, 0, __ATOMIC_RELEASE);
 }
 
 /* ---- units ---- */

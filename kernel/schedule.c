@@ -103,7 +103,7 @@ static void enter(struct hart *hart, struct task *task) {
     task->state = TASK_RUNNING;
     task->switches++;
     kernel->context_switches++;
-    if (hart->space != &task->space)
+    if (hart->space != &task->space || task->space.stale >> hart->number & 1)
         machine_space_load(hart, &task->space);
 }
 

@@ -74,6 +74,7 @@ void machine_space_load(struct hart *hart, struct space *space) {
     uint32_t bit = 1u << hart->number;
     if (hart->space)
         hart->space->loaded &= ~bit;
+    hart->kernel->address_space_switches += hart->space != space;
     hart->space = space;
     hart->wanted = space ? space->satp : system->space.satp;
     if (!space) {
@@ -81,7 +82,6 @@ void machine_space_load(struct hart *hart, struct space *space) {
         write_csr(satp, hart->satp);
         return;
     }
-    hart->kernel->address_space_switches++;
     space->loaded |= bit;
     bool shared = (space->satp >> SATP_ASID_SHIFT & SATP_ASID_MASK) == 0;
     if (!(space->stale & bit) && !shared)
@@ -93,15 +93,15 @@ void machine_space_load(struct hart *hart, struct space *space) {
 }
 
 void machine_flush(struct kernel *kernel, struct space *space) {
-    struct hart *here = kernel->here;
-    space->stale = UINT32_MAX;
+    space->stale = UINT32_MAX; /* harts that only have it loaded flush when they enter it again */
     for (uint32_t i = 0; i < kernel->harts; i++) {
-        if (!(space->loaded >> i & 1))
+        struct hart *hart = &kernel->hart[i];
+        if (!hart->current || hart->space != space)
             continue;
         space->stale &= ~(1u << i);
-        if (&kernel->hart[i] == here)
+        if (hart == kernel->here)
             __asm__ volatile("sfence.vma\nfence.i" ::: "memory");
         else
-            sbi_flush(kernel->hart[i].id);
+            sbi_flush(hart->id);
     }
 }
