@@ -138,7 +138,11 @@ static void take_report(struct net *net, const struct icmp_report *report, net_t
     }
     if (quote->protocol == IP_TCP) {
         struct tcp_key key = {quote->source, quote->destination, quote->source_port, quote->destination_port};
-        tcp_unreachable(net->tcp, &key, quote->sequence, report->error, now);
+        if (report->error == ERR_MESSAGE_SIZE) {
+            tcp_too_large(net->tcp, &key, quote->sequence, report->mtu, now);
+        } else {
+            tcp_unreachable(net->tcp, &key, quote->sequence, report->error);
+        }
     } else if (quote->protocol == IP_UDP) {
         struct net_endpoint local = {net_ipv4(quote->source), quote->source_port};
         struct net_endpoint peer = {net_ipv4(quote->destination), quote->destination_port};

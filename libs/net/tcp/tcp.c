@@ -2,6 +2,8 @@
 #include <net/tcp/tcb.h>
 #include <net/tcp/user.h>
 
+#define MTU_LEAST 552 /* a path that says it carries less is taken for a liar, as Linux does */
+
 static uint32_t power_of_two(uint32_t least) {
     return least <= 16 ? 16 : UINT32_C(1) << (32 - __builtin_clz(least - 1));
 }
@@ -46,15 +48,20 @@ void tcp_set_link(struct tcp *tcp, uint16_t mtu, bool segment_out) {
     tcp->config.segment_out = segment_out;
 }
 
-/* RFC 5927 4: only what quotes a sequence number that is on its way is believed. */
-void tcp_unreachable(struct tcp *tcp, const struct tcp_key *key, struct sequence seq, enum error error,
-                     net_time now) {
+/* RFC 5927 4: only what quotes a sequence number that is on its way is believed. Null: it does not. */
+static struct tcb *find_quoted(const struct tcp *tcp, const struct tcp_key *key, struct sequence seq) {
     struct tcp_entry *entry = tcp_table_find(tcp, key);
     if (entry == NULL || entry->is_remnant) {
-        return;
+        return NULL;
     }
     struct tcb *tcb = (struct tcb *)entry;
-    if (seq_before(seq, tcb->snd.una) || seq_after_or_at(seq, tcb->snd.max)) {
+    bool on_its_way = !seq_before(seq, tcb->snd.una) && seq_before(seq, tcb->snd.max);
+    return on_its_way ? tcb : NULL;
+}
+
+void tcp_unreachable(struct tcp *tcp, const struct tcp_key *key, struct sequence seq, enum error error) {
+    struct tcb *tcb = find_quoted(tcp, key, seq);
+    if (tcb == NULL) {
         return;
     }
     if (tcb->state == TCP_SYN_SENT || tcb->state == TCP_SYN_RECEIVED) {
@@ -62,6 +69,22 @@ void tcp_unreachable(struct tcp *tcp, const struct tcp_key *key, struct sequence
     } else {
         tcb->soft_error = error;
     }
+}
+
+/* What was too large goes out again at once in smaller pieces; that is no sign of congestion (RFC 1191 6.2).
+ */
+void tcp_too_large(struct tcp *tcp, const struct tcp_key *key, struct sequence seq, uint16_t mtu,
+                   net_time now) {
+    struct tcb *tcb = find_quoted(tcp, key, seq);
+    uint32_t mss = tcp_max(mtu, MTU_LEAST) - IPV4_HEADER - TCP_HEADER;
+    if (tcb == NULL || tcb->state < TCP_ESTABLISHED || mss >= tcb->snd.mss) {
+        return;
+    }
+    tcb->snd.mss = (uint16_t)mss;
+    tcb->congestion.mss = (uint16_t)mss;
+    tcb->snd.nxt = tcb->snd.una;
+    rtt_resent(&tcb->rtt);
+    tcp_check_output(tcp, tcb, now);
 }
 
 bool tcp_entry_next(const struct tcp *tcp, uint32_t *cursor, struct tcp_info *info) {

@@ -65,8 +65,11 @@ bool tcp_input(struct tcp *tcp, const struct tcp_segment *segment, net_time now)
 
 /* The network says that the segment `seq` of this connection did not get through (ICMP; RFC 5927, RFC
  * 9293 3.9.2.2). error: what it means; only a connection that is being opened dies of it, others try on. */
-void tcp_unreachable(struct tcp *tcp, const struct tcp_key *key, struct sequence seq, enum error error,
-                     net_time now);
+void tcp_unreachable(struct tcp *tcp, const struct tcp_key *key, struct sequence seq, enum error error);
+/* It did not fit into `mtu` bytes somewhere on its way (RFC 1191): smaller segments from now on. 0: unknown.
+ */
+void tcp_too_large(struct tcp *tcp, const struct tcp_key *key, struct sequence seq, uint16_t mtu,
+                   net_time now);
 
 /* ---- Out ---- */
 

@@ -220,7 +220,7 @@ void script_quiet(struct script *script, const char *where, int line) {
     }
 }
 
-void script_unreachable(struct script *script, uint8_t code, uint32_t seq) {
+void script_unreachable(struct script *script, uint8_t code, uint32_t seq, uint16_t mtu) {
     uint8_t quote[28], bytes[128];
     struct writer inner = writer_of(quote, sizeof quote), writer = writer_of(bytes, sizeof bytes);
     struct ipv4_header ours = {.source = OUR_IP, .destination = PEER_IP, .protocol = IP_TCP, .ttl = 60};
@@ -229,7 +229,7 @@ void script_unreachable(struct script *script, uint8_t code, uint32_t seq) {
     write_be16(&inner, PEER_PORT);
     write_be32(&inner, script->iss + seq);
     struct icmp_message message = {
-        .type = ICMP_UNREACHABLE, .code = code, .payload = span_of(quote, sizeof quote)};
+        .type = ICMP_UNREACHABLE, .code = code, .mtu = mtu, .payload = span_of(quote, sizeof quote)};
     write_packet(&writer, IP_ICMP, ICMP_HEADER + sizeof quote);
     icmp_write(&writer, &message);
     give_frame(script, &writer);

@@ -67,8 +67,8 @@ bool script_take(struct script *script, struct tcp_header *header, struct span *
 /* Time passes; the peer stays known to ARP. */
 void script_pass(struct script *script, net_time duration);
 void script_quiet(struct script *script, const char *where, int line);
-/* An ICMP message about the segment at `seq` of our connection. */
-void script_unreachable(struct script *script, uint8_t code, uint32_t seq);
+/* An ICMP message about the segment at `seq` of our connection. mtu: with code 4. */
+void script_unreachable(struct script *script, uint8_t code, uint32_t seq, uint16_t mtu);
 
 #define IN(...)     script_in(s, (struct shape){__VA_ARGS__})
 #define OUT(...)    script_out(s, __FILE__, __LINE__, (struct shape){__VA_ARGS__})

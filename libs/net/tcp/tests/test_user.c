@@ -132,9 +132,9 @@ static void test_nobody_answers_arp(void **state) {
 static void test_icmp_while_opening(void **state) {
     struct script *s = *state;
     script_reach(s, TCP_SYN_SENT);
-    script_unreachable(s, 1, 5000); /* about no segment of ours: RFC 5927 4.1 */
+    script_unreachable(s, 1, 5000, 0); /* about no segment of ours: RFC 5927 4.1 */
     STATE(TCP_SYN_SENT);
-    script_unreachable(s, 1, 0);
+    script_unreachable(s, 1, 0, 0);
     STATE(TCP_CLOSED);
     assert_int_equal(net_take_error(s->net, s->socket), ERR_HOST_UNREACHABLE);
 }
@@ -144,10 +144,27 @@ static void test_icmp_is_soft_when_open(void **state) {
     script_reach(s, TCP_ESTABLISHED);
     script_send(s, 10);
     OUT(.flags = ACK, .seq = 1, .ack = 1, .length = 10);
-    script_unreachable(s, 3, 1);
+    script_unreachable(s, 3, 1, 0);
     STATE(TCP_ESTABLISHED);
     IN(.flags = ACK, .seq = 1, .ack = 11);
     STATE(TCP_ESTABLISHED);
+}
+
+/* RFC 1191: the router's limit is kept to, what was too large goes again; absurd limits are not believed. */
+static void test_path_mtu(void **state) {
+    struct script *s = *state;
+    script_reach(s, TCP_ESTABLISHED);
+    script_send(s, 2000);
+    OUT(.flags = ACK, .seq = 1, .ack = 1, .length = 1460);
+    OUT(.flags = ACK, .seq = 1461, .ack = 1, .length = 540);
+    script_unreachable(s, 4, 90000, 1000);
+    QUIET();
+    script_unreachable(s, 4, 1, 1000);
+    OUT(.flags = ACK, .seq = 1, .ack = 1, .length = 960);
+    OUT(.flags = ACK, .seq = 961, .ack = 1, .length = 960);
+    OUT(.flags = ACK, .seq = 1921, .ack = 1, .length = 80);
+    script_unreachable(s, 4, 1, 68);
+    OUT(.flags = ACK, .seq = 1, .ack = 1, .length = 512);
 }
 
 static void test_failed_connect_may_be_tried_again(void **state) {
@@ -576,6 +593,7 @@ int main(void) {
         WITH(test_nobody_answers_arp),
         WITH(test_icmp_while_opening),
         WITH(test_icmp_is_soft_when_open),
+        WITH(test_path_mtu),
         WITH(test_failed_connect_may_be_tried_again),
         WITH(test_sequence_numbers_wrap),
         WITH(test_accept_in_order),
