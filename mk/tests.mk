@@ -57,7 +57,7 @@ $(foreach part,$(fuzz_parts),$(foreach f,$(call fuzz_of,$(part)),$(eval $(call f
 # --- clang-tidy, with the flags that the file is compiled with
 
 tidy_flags = $(if $(findstring /tests/,$<)$(findstring /host/,$<)$(findstring /fuzz/,$<)$(filter libs/netsim/%,$<),$(host_flags) \
-             $(if $(filter kernel/%,$<),-Ikernel -Ikernel/host),$(if $(filter kernel/%,$<),$(kernel_flags),$(task_flags)))
+             -iquote $(dir $<) -iquote $(dir $<).. $(if $(filter kernel/%,$<),-Ikernel -Ikernel/host),$(if $(filter kernel/%,$<),$(kernel_flags),$(task_flags)))
 
 build/tidy/%.c.ok: %.c .clang-tidy | $(stubs) $(sysroot)/stamp
 	$(call say,TIDY,$<)

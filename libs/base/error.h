@@ -5,6 +5,8 @@
  * formats: append, never renumber. */
 #pragma once
 
+/* clang-format 14 takes the attribute for an expression. */
+/* clang-format off */
 enum [[nodiscard]] error {
     ERR_NONE = 0,
     /* Kernel and general */
@@ -51,6 +53,7 @@ enum [[nodiscard]] error {
     ERR_WRONG_TYPE = 48,     /* a stream call on a datagram socket or the reverse */
     ERR_COUNT
 };
+/* clang-format on */
 
 /* The enumerator's name in plain words ("connection refused"); never null, also for values out of range. */
 const char *error_text(enum error error);

@@ -59,7 +59,7 @@ bool archive_next(struct span archive, const char *prefix, size_t *position, cha
     size_t length = strlen(prefix);
     while (read_entry(archive, position, &entry)) {
         if (entry.regular && strncmp(entry.name, prefix, length) == 0) {
-            strcpy(name, entry.name + length);
+            memmove(name, entry.name + length, sizeof entry.name - length);
             return true;
         }
     }

@@ -80,7 +80,7 @@ static bool same_function(struct span symbols, uint64_t a, uint64_t b) {
 
 static void report_backtrace(handle_t task, struct span symbols, const uint64_t *registers) {
     unsigned number = 0;
-    uint64_t frame = registers[FP], words[2];
+    uint64_t frame = registers[FP], words[2] = {0};
     report_frame(symbols, &number, registers[0]);
     bool has_frame = read_frame(task, frame, words);
     bool left_over = same_function(symbols, registers[0], registers[RA]); /* of a call that has returned */

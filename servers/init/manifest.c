@@ -109,7 +109,7 @@ static void read_memory(struct parser *parser) {
     if (range != NULL) {
         *range = '\0';
     }
-    uint64_t least, most;
+    uint64_t least = 0, most;
     bool good = size_of(word, &least);
     most = least;
     good = good && (range == NULL || size_of(range + 2, &most));
@@ -209,7 +209,7 @@ static void read_arguments(struct parser *parser) {
         if (length != 0) {
             arguments[length++] = ' ';
         }
-        strcpy(arguments + length, word);
+        text_copy(arguments + length, MANIFEST_ARGUMENTS - length, word);
         length = strlen(arguments);
     }
 }
@@ -256,7 +256,7 @@ static void begin_entry(struct parser *parser, bool at_boot) {
     } else if (parser->manifest->count == MANIFEST_ENTRIES) {
         mistake(parser, "too many entries", entry.name);
     } else {
-        strcpy(entry.program, entry.name);
+        text_copy(entry.program, sizeof entry.program, entry.name);
         parser->entry = &parser->manifest->entries[parser->manifest->count++];
         *parser->entry = entry;
     }
