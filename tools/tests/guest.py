@@ -95,17 +95,21 @@ class Disk:
 
 class Guest:
     """One machine. `options` are those of qemu.Machine; forwards: further guest ports to reach from this machine;
-    machine: a function that makes another kind of machine of these options (the benchmarks' peer)."""
+    doors: how many more ports of this machine lead to port 80 (see `doors` below); machine: a function that makes
+    another kind of machine of these options (the benchmarks' peer)."""
 
     prompt = PROMPT
 
-    def __init__(self, folder, forwards=(), net_options="", disk=True, machine=qemu.Machine, **options):
+    def __init__(self, folder, forwards=(), doors=0, net_options="", disk=True, machine=qemu.Machine, **options):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.disk = Disk(self.folder / "disk.img") if disk else None
         self.ports = {port: qemu.free_port() for port in (80, *forwards)}
-        options.setdefault("net", qemu.user_net(*((outer, inner) for inner, outer in self.ports.items()),
-                                                options=net_options))
+        # QEMU listens with a backlog of one, so that connections which arrive together on one port stall in this
+        # machine's kernel. A client that opens many at once spreads them over these ports.
+        self.doors = [qemu.free_port() for _ in range(doors)]
+        pairs = [(outer, inner) for inner, outer in self.ports.items()] + [(door, 80) for door in self.doors]
+        options.setdefault("net", qemu.user_net(*pairs, options=net_options))
         if disk:
             options["disk"] = str(self.disk.path)
         self.machine = machine(**options)
@@ -197,8 +201,15 @@ class Guest:
         return f"http://127.0.0.1:{self.ports[port]}{path}"
 
     def resources(self):
-        """What the system's own accounting says (`mem`), to be equal before and after a test."""
-        return self.ok("mem")
+        """What the system's own accounting says, to be equal before and after a test: memory, kernel objects, sockets."""
+        return self.ok("mem"), self.ok("netstat")
+
+    def settles_to(self, before, limit=COMMAND_LIMIT):
+        """Waits until the resources are as before: closed connections linger for a while. Fails if they stay away."""
+        deadline = time.monotonic() + limit
+        while (now := self.resources()) != before:
+            assert time.monotonic() < deadline, f"before:\n{''.join(before)}\nafter:\n{''.join(now)}"
+            time.sleep(1)
 
 
 def read_until(link, mark):

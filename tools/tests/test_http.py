@@ -65,16 +65,3 @@ def test_client_exit_codes(guest, scripted):
     assert guest.run(f"http http://{HOST}:{cut.port}/").status == 18
     assert guest.run(f"http http://{HOST}:1/").status == 7
     assert guest.run("http http://no-such-name.invalid/").status == 6
-
-
-def test_many_connections(guest):
-    """64 at a time, a new connection each, then keep-alive: no failure, and the same resources as before."""
-    curl(guest.url("/"))
-    before = guest.resources()
-    for words in (["-k"], []):
-        done = subprocess.run(["ab", "-q", "-n", "2000", "-c", "64", *words, guest.url("/")], capture_output=True,
-                              text=True, timeout=600, check=False)
-        assert done.returncode == 0, done.stderr
-        assert "Failed requests:        0" in done.stdout, done.stdout
-        assert "Non-2xx" not in done.stdout, done.stdout
-    assert guest.resources() == before
