@@ -72,6 +72,6 @@ class Machine:
 
 
 def user_net(*forwards, options=""):
-    """User-mode networking with TCP forwards (host port, guest port) from 127.0.0.1."""
-    words = [f"hostfwd=tcp:127.0.0.1:{outer}-:{inner}" for outer, inner in forwards]
+    """User-mode networking with TCP forwards: (address of this machine, its port, the guest's port)."""
+    words = [f"hostfwd=tcp:{address}:{outer}-:{inner}" for address, outer, inner in forwards]
     return ",".join(["user", *words, *([options] if options else [])])

@@ -29,15 +29,15 @@ def make_guest(tmp_path):
 
 @pytest.fixture
 def guest(make_guest):
-    """A release machine with one CPU, booted to the prompt."""
-    return make_guest().boot()
+    """A release machine with one CPU, booted to the prompt, its web server up."""
+    return make_guest().boot().serving()
 
 
 @pytest.fixture(params=KINDS, ids=[f"{build}-{cpus}cpu" for build, cpus in KINDS])
 def each_guest(request, make_guest):
     """A booted machine of every kind: release and debug, one and two CPUs."""
     build, cpus = request.param
-    return make_guest(build=build, cpus=cpus).boot()
+    return make_guest(build=build, cpus=cpus).boot().serving()
 
 
 @pytest.fixture

@@ -95,7 +95,7 @@ class Disk:
 
 class Guest:
     """One machine. `options` are those of qemu.Machine; forwards: further guest ports to reach from this machine;
-    doors: how many more ports of this machine lead to port 80 (see `doors` below); machine: a function that makes
+    doors: how many more addresses of this machine lead to port 80 (see `doors` below); machine: a function that makes
     another kind of machine of these options (the benchmarks' peer)."""
 
     prompt = PROMPT
@@ -106,10 +106,11 @@ class Guest:
         self.disk = Disk(self.folder / "disk.img") if disk else None
         self.ports = {port: qemu.free_port() for port in (80, *forwards)}
         # QEMU listens with a backlog of one, so that connections which arrive together on one port stall in this
-        # machine's kernel. A client that opens many at once spreads them over these ports.
-        self.doors = [qemu.free_port() for _ in range(doors)]
-        pairs = [(outer, inner) for inner, outer in self.ports.items()] + [(door, 80) for door in self.doors]
-        options.setdefault("net", qemu.user_net(*pairs, options=net_options))
+        # machine's kernel. A client that opens many at once spreads them over these addresses of this machine.
+        self.doors = [(f"127.0.{number // 250}.{2 + number % 250}", self.ports[80]) for number in range(doors)]
+        forwards = [("127.0.0.1", outer, inner) for inner, outer in self.ports.items()]
+        forwards += [(address, port, 80) for address, port in self.doors]
+        options.setdefault("net", qemu.user_net(*forwards, options=net_options))
         if disk:
             options["disk"] = str(self.disk.path)
         self.machine = machine(**options)
@@ -133,6 +134,22 @@ class Guest:
         self.start()
         self.expect(re.escape(self.prompt), BOOT_LIMIT)
         return self
+
+    def serving(self, limit=BOOT_LIMIT):
+        """Waits until the web server answers. QEMU accepts connections for the guest before anyone listens in it, so
+        that an early client is reset or, worse, waits for QEMU to try again."""
+        deadline = time.monotonic() + limit
+        while True:
+            try:
+                with socket.create_connection(("127.0.0.1", self.ports[80]), timeout=1) as link:
+                    link.sendall(b"GET / HTTP/1.0\r\n\r\n")
+                    if link.recv(1):
+                        return self
+            except OSError:
+                pass
+            if time.monotonic() > deadline:
+                raise GuestError(f"no web page after {limit:.0f} s; it said:\n{self.serial.text()[-4000:]}")
+            time.sleep(0.05)
 
     def expect(self, pattern, limit=COMMAND_LIMIT):
         """Waits for a pattern in what was not looked at yet; returns the match."""
@@ -200,15 +217,25 @@ class Guest:
         """The address of a guest's port as this machine reaches it."""
         return f"http://127.0.0.1:{self.ports[port]}{path}"
 
+    def accounts(self):
+        """What the system's own accounting says: memory, kernel objects, sockets. Connections in TIME-WAIT are not
+        counted: they stay for as long as RFC 9293 wants them to."""
+        sockets = [line for line in self.ok("netstat").splitlines(True) if "TIME-WAIT" not in line]
+        return self.ok("mem") + "".join(sockets)
+
     def resources(self):
-        """What the system's own accounting says, to be equal before and after a test: memory, kernel objects, sockets."""
-        return self.ok("mem"), self.ok("netstat")
+        """The accounts, once they rest, to be equal before and after a test."""
+        last = None
+        while (now := self.accounts()) != last:
+            last = now
+            time.sleep(0.5)
+        return now
 
     def settles_to(self, before, limit=COMMAND_LIMIT):
         """Waits until the resources are as before: closed connections linger for a while. Fails if they stay away."""
         deadline = time.monotonic() + limit
-        while (now := self.resources()) != before:
-            assert time.monotonic() < deadline, f"before:\n{''.join(before)}\nafter:\n{''.join(now)}"
+        while (now := self.accounts()) != before:
+            assert time.monotonic() < deadline, f"before:\n{before}\nafter:\n{now}"
             time.sleep(1)
 
 

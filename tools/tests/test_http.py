@@ -52,7 +52,7 @@ def test_serve_64_mib(make_guest):
     data = peers.pattern(LARGE, seed=2)
     guest = make_guest()
     guest.disk.write("/www/large.bin", data)
-    guest.boot()
+    guest.boot().serving()
     assert hashlib.sha256(curl(guest.url("/large.bin"), limit=600)).digest() == hashlib.sha256(data).digest()
 
 
