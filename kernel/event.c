@@ -2,7 +2,7 @@
 #include "event.h"
 #include "kernel.h"
 
-void event_signal(struct kernel *kernel, struct event *event, uint64_t bits) {
+HOT void event_signal(struct kernel *kernel, struct event *event, uint64_t bits) {
     event->bits |= bits;
     struct task *waiter = event->waiter;
     if (waiter && (event->bits & event->mask)) {
@@ -28,7 +28,7 @@ enum error sys_event_create(struct kernel *kernel, struct task *task) {
                        context_out(task, A1));
 }
 
-enum error sys_event_signal(struct kernel *kernel, struct task *task) {
+HOT enum error sys_event_signal(struct kernel *kernel, struct task *task) {
     struct handle *handle;
     enum error error =
         handle_check(&task->handles, context_get(task, A0), OBJECT_EVENT, RIGHT_SIGNAL, &handle);

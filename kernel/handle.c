@@ -7,7 +7,7 @@ static struct handle *entry_at(struct handle_table *table, uint32_t index) {
     return &table->page[index / HANDLES_PER_PAGE][index % HANDLES_PER_PAGE];
 }
 
-struct handle *handle_find(struct handle_table *table, uint64_t number) {
+HOT struct handle *handle_find(struct handle_table *table, uint64_t number) {
     uint32_t index = (uint32_t)number & HANDLES_MAX;
     if (index >= table->size)
         return NULL;
@@ -15,8 +15,8 @@ struct handle *handle_find(struct handle_table *table, uint64_t number) {
     return handle->object && handle->generation == number >> HANDLE_INDEX_BITS ? handle : NULL;
 }
 
-enum error handle_check(struct handle_table *table, uint64_t number, enum object_type type, uint32_t rights,
-                        struct handle **found) {
+HOT enum error handle_check(struct handle_table *table, uint64_t number, enum object_type type,
+                            uint32_t rights, struct handle **found) {
     struct handle *handle = handle_find(table, number);
     if (!handle || handle->object->type != type || (handle->rights & HANDLE_REPLY))
         return ERR_BAD_HANDLE;
@@ -50,7 +50,7 @@ static enum error table_grow(struct kernel *kernel, struct task *task) {
     return ERR_NONE;
 }
 
-enum error handle_reserve(struct kernel *kernel, struct task *task, uint32_t count) {
+HOT enum error handle_reserve(struct kernel *kernel, struct task *task, uint32_t count) {
     struct handle_table *table = &task->handles;
     if (count > table->maximum - table->used)
         return ERR_QUOTA;
@@ -62,7 +62,7 @@ enum error handle_reserve(struct kernel *kernel, struct task *task, uint32_t cou
     return ERR_NONE;
 }
 
-handle_t handle_insert(struct task *task, struct object *object, uint32_t rights, uint32_t serial) {
+HOT handle_t handle_insert(struct task *task, struct object *object, uint32_t rights, uint32_t serial) {
     struct handle_table *table = &task->handles;
     uint32_t index = table->free;
     struct handle *handle = entry_at(table, index);
@@ -88,7 +88,7 @@ enum error handle_give(struct kernel *kernel, struct task *task, struct object *
     return error;
 }
 
-void handle_close(struct kernel *kernel, struct task *task, struct handle *handle) {
+HOT void handle_close(struct kernel *kernel, struct task *task, struct handle *handle) {
     struct handle_table *table = &task->handles;
     struct handle was = *handle;
     uint32_t page = 0;

@@ -20,26 +20,24 @@ enum { CACHE_ACCOUNT = OBJECT_TYPES, CACHE_MAPPING, CACHE_RUN, CACHES };
 #define BADGE_BUCKETS 256 /* a power of two */
 
 struct kernel {
-    /* The lock; `here` is the hart that holds it. */
+    /* What every message touches, on as few pages as can be: after a change of address space each page costs
+     * anew. */
     uint32_t locked;
-    struct hart *here;
-
-    /* Scheduling. */
-    struct ready ready;
     uint32_t harts, sleepers;
+    struct hart *here; /* the hart that holds the lock */
     uint64_t slice_ticks;
-    struct deadlines deadlines;
+    struct memory *dying_memories; /* what died is taken apart piece by piece from these two lists */
+    struct task *dying_tasks;
+    uint64_t context_switches, address_space_switches, system_calls, messages,
+        interrupt_count; /* machine_info */
+    struct ready ready;
     struct hart hart[MAX_HARTS];
+    struct deadlines deadlines;
 
-    /* Counts for SYS_MACHINE_INFO. */
-    uint64_t context_switches, address_space_switches, system_calls, messages, interrupt_count;
-
-    /* Objects. What died is taken apart piece by piece from these two lists. */
+    /* Objects. */
     struct link badges[BADGE_BUCKETS];
     struct interrupt *interrupts[INTERRUPTS_MAX];
     struct task *task_slots[MAX_TASKS];
-    struct memory *dying_memories;
-    struct task *dying_tasks;
     struct object machine;
     struct task *first_task; /* without it nothing goes on */
 
@@ -49,7 +47,7 @@ struct kernel {
     uint64_t ram_base, ram_end;
 
     struct platform platform;
-};
+} __attribute__((aligned(4096)));
 
 /* Prepares an empty kernel; the pages are added by the caller. */
 void kernel_init(struct kernel *kernel, const struct platform *platform);

@@ -28,17 +28,17 @@ void kernel_init(struct kernel *kernel, const struct platform *platform) {
     }
 }
 
-/* ---- the lock: who is there first takes it. A queue would be fairer to harts, but makes all of them wait for the
- * next in line, and under an emulator that one's thread may not be running just then. ---- */
+/* ---- the lock: who is there first takes it. A queue would be fairer to harts, but makes all of them wait
+ * for the next in line, and under an emulator that one's thread may not be running just then. ---- */
 
-void kernel_lock(struct kernel *kernel, struct hart *hart) {
+HOT void kernel_lock(struct kernel *kernel, struct hart *hart) {
     while (__atomic_exchange_n(&kernel->locked, 1, __ATOMIC_ACQUIRE))
         while (__atomic_load_n(&kernel->locked, __ATOMIC_RELAXED))
             cpu_relax();
     kernel->here = hart;
 }
 
-void kernel_unlock(struct kernel *kernel) {
+HOT void kernel_unlock(struct kernel *kernel) {
     __atomic_store_n(&kernel->locked, 0, __ATOMIC_RELEASE);
 }
 

@@ -13,7 +13,7 @@ struct outcome {
 #define BLAME(e, r) ((struct outcome){(e), (r)})
 
 /* Takes a copy of the caller's struct transfer (a6); an empty one if there is none. */
-static enum error transfer_begin(struct task *task) {
+static HOT enum error transfer_begin(struct task *task) {
     struct transfer *transfer = &task->transfer;
     uint64_t address = context_get(task, A6);
     task->transfer_address = 0;
@@ -43,7 +43,7 @@ static bool handles_clash(const struct transfer *transfer, unsigned i, unsigned 
     return moved && transfer->send_handle[i] == transfer->send_handle[j];
 }
 
-static enum error handles_check(struct task *from) {
+static HOT enum error handles_check(struct task *from) {
     for (unsigned i = 0; i < from->transfer.send_count; i++) {
         struct handle *handle = handle_find(&from->handles, from->transfer.send_handle[i]);
         if (!handle)
@@ -58,7 +58,7 @@ static enum error handles_check(struct task *from) {
 }
 
 /* Where the kernel sees the out fields of the receiver's transfer; false if they cannot be written. */
-static bool results_reach(const struct task *to, uint32_t count, uint8_t **results) {
+static HOT bool results_reach(const struct task *to, uint32_t count, uint8_t **results) {
     uint64_t at = to->transfer_address, handles = at + offsetof(struct transfer, receive_handle);
     *results = NULL;
     if (at == 0)
@@ -75,7 +75,7 @@ static bool results_reach(const struct task *to, uint32_t count, uint8_t **resul
     (offsetof(struct transfer, receive_count) - offsetof(struct transfer, receive_length))
 _Static_assert(offsetof(struct transfer, receive_length) % 8 == 0 && COUNT_AFTER_LENGTH < 8);
 
-static struct outcome payload_deliver(struct task *from, struct task *to) {
+static HOT struct outcome payload_deliver(struct task *from, struct task *to) {
     uint64_t length = from->transfer.send_length;
     if (length > to->transfer.receive_capacity)
         length = to->transfer.receive_capacity;
@@ -91,7 +91,7 @@ static struct outcome payload_deliver(struct task *from, struct task *to) {
 /* ---- one delivery: commit ---- */
 
 /* Moves or duplicates the sender's handles into room reserved in the receiver's table. */
-static void handles_deliver(struct kernel *kernel, struct task *from, struct task *to) {
+static HOT void handles_deliver(struct kernel *kernel, struct task *from, struct task *to) {
     handle_t numbers[MESSAGE_HANDLES] = {};
     for (unsigned i = 0; i < from->transfer.send_count; i++) {
         struct handle *handle = handle_find(&from->handles, from->transfer.send_handle[i]);
@@ -104,13 +104,13 @@ static void handles_deliver(struct kernel *kernel, struct task *from, struct tas
                      sizeof(numbers)); /* results_reach has seen that it can be written */
 }
 
-static void words_deliver(const struct task *from, struct task *to) {
+static HOT void words_deliver(const struct task *from, struct task *to) {
     for (unsigned i = A1; i <= A5; i++)
         to->context[i] = from->context[i];
 }
 
-static struct outcome deliver_check(struct kernel *kernel, struct task *from, struct task *to,
-                                    uint32_t extra) {
+static HOT struct outcome deliver_check(struct kernel *kernel, struct task *from, struct task *to,
+                                        uint32_t extra) {
     uint32_t count = from->transfer.send_count;
     if (count) {
         enum error error = handles_check(from);
@@ -127,7 +127,7 @@ static struct outcome deliver_check(struct kernel *kernel, struct task *from, st
 }
 
 /* Brings words, payload and handles of `from` to `to`, with room for `extra` handles beside those sent. */
-static struct outcome deliver(struct kernel *kernel, struct task *from, struct task *to, uint32_t extra) {
+static HOT struct outcome deliver(struct kernel *kernel, struct task *from, struct task *to, uint32_t extra) {
     uint32_t count = from->transfer.send_count;
     struct outcome outcome = deliver_check(kernel, from, to, extra);
     if (outcome.error)
@@ -150,7 +150,7 @@ static struct outcome deliver(struct kernel *kernel, struct task *from, struct t
 }
 
 /* Delivers a call: the message and a reply handle. The caller then waits for the reply. */
-static struct outcome call_deliver(struct kernel *kernel, struct task *caller, struct task *server) {
+static HOT struct outcome call_deliver(struct kernel *kernel, struct task *caller, struct task *server) {
     struct outcome outcome = deliver(kernel, caller, server, 1);
     if (outcome.error)
         return outcome;
@@ -164,8 +164,8 @@ static struct outcome call_deliver(struct kernel *kernel, struct task *caller, s
 /* ---- call ---- */
 
 /* Gives the call to the first waiting receiver that can take it; receivers that cannot get their error. */
-static struct outcome call_offer(struct kernel *kernel, struct task *caller, struct port *port,
-                                 struct task **server) {
+static HOT struct outcome call_offer(struct kernel *kernel, struct task *caller, struct port *port,
+                                     struct task **server) {
     while (!list_empty(&port->receivers)) {
         *server = container_of(port->receivers.next, struct task, wait_link);
         struct outcome outcome = call_deliver(kernel, caller, *server);
@@ -177,7 +177,7 @@ static struct outcome call_offer(struct kernel *kernel, struct task *caller, str
     return DELIVERED;
 }
 
-enum error sys_call(struct kernel *kernel, struct task *task) {
+HOT enum error sys_call(struct kernel *kernel, struct task *task) {
     struct port *port;
     struct handle *handle = handle_find(&task->handles, context_get(task, A0));
     enum error error = port_of(handle, &port, &task->call_badge);
@@ -211,7 +211,8 @@ enum error sys_call(struct kernel *kernel, struct task *task) {
 /* ---- receive ---- */
 
 /* Takes the next thing that waits at the port; false: nothing does. */
-static bool receive_pending(struct kernel *kernel, struct task *task, struct port *port, enum error *error) {
+static HOT bool receive_pending(struct kernel *kernel, struct task *task, struct port *port,
+                                enum error *error) {
     *error = ERR_NONE;
     if (port_take_pending(kernel, port, task))
         return true;
@@ -231,7 +232,8 @@ static bool receive_pending(struct kernel *kernel, struct task *task, struct por
 }
 
 /* Receives or waits; `task` is blocked if it returns with hart->current empty. */
-static enum error receive(struct kernel *kernel, struct task *task, struct port *port, uint64_t deadline) {
+static HOT enum error receive(struct kernel *kernel, struct task *task, struct port *port,
+                              uint64_t deadline) {
     enum error error;
     if (receive_pending(kernel, task, port, &error))
         return error;
@@ -242,7 +244,7 @@ static enum error receive(struct kernel *kernel, struct task *task, struct port 
     return ERR_NONE;
 }
 
-enum error sys_receive(struct kernel *kernel, struct task *task) {
+HOT enum error sys_receive(struct kernel *kernel, struct task *task) {
     struct handle *handle;
     enum error error =
         handle_check(&task->handles, context_get(task, A0), OBJECT_PORT, RIGHT_RECEIVE, &handle);
@@ -256,7 +258,7 @@ enum error sys_receive(struct kernel *kernel, struct task *task) {
 /* ---- reply ---- */
 
 /* The entry of a reply handle; ERR_BAD_HANDLE if it is none. */
-static enum error reply_find(struct task *task, uint64_t number, struct handle **found) {
+static HOT enum error reply_find(struct task *task, uint64_t number, struct handle **found) {
     struct handle *handle = handle_find(&task->handles, number);
     if (!handle || !(handle->rights & HANDLE_REPLY))
         return ERR_BAD_HANDLE;
@@ -268,15 +270,15 @@ static bool awaits(const struct task *caller, uint32_t serial) {
     return caller->wait == WAIT_REPLY && caller->call_serial == serial;
 }
 
-void message_reply_lost(struct kernel *kernel, struct task *caller, uint32_t serial) {
+HOT void message_reply_lost(struct kernel *kernel, struct task *caller, uint32_t serial) {
     if (awaits(caller, serial))
         task_wake(kernel, caller, ERR_DEAD);
 }
 
 /* Answers and uses up the reply handle. On success `*answered` has left its wait with `*result` for its a0
  * and is to be made ready by the caller of this. */
-static enum error reply(struct kernel *kernel, struct task *task, struct handle *handle,
-                        struct task **answered, enum error *result) {
+static HOT enum error reply(struct kernel *kernel, struct task *task, struct handle *handle,
+                            struct task **answered, enum error *result) {
     struct task *caller = (struct task *)handle->object;
     *answered = NULL;
     if (!awaits(caller, handle->serial)) {
@@ -295,7 +297,7 @@ static enum error reply(struct kernel *kernel, struct task *task, struct handle 
     return outcome.error;
 }
 
-enum error sys_reply(struct kernel *kernel, struct task *task) {
+HOT enum error sys_reply(struct kernel *kernel, struct task *task) {
     struct handle *handle;
     enum error error = reply_find(task, context_get(task, A0), &handle);
     if (error)
@@ -315,7 +317,7 @@ enum error sys_reply(struct kernel *kernel, struct task *task) {
     return error;
 }
 
-enum error sys_reply_receive(struct kernel *kernel, struct task *task) {
+HOT enum error sys_reply_receive(struct kernel *kernel, struct task *task) {
     struct handle *port, *handle;
     struct task *answered = NULL;
     enum error result = ERR_NONE;

@@ -26,7 +26,7 @@ void object_free(struct kernel *kernel, struct object *object) {
     account_refund(kernel, account, cache->size);
 }
 
-void object_put(struct kernel *kernel, struct object *object) {
+HOT void object_put(struct kernel *kernel, struct object *object) {
     if (--object->references > 0)
         return;
     switch (object->type) {

@@ -10,6 +10,9 @@
 
 struct task;
 
+/* Functions on the way of a message: the linker puts them side by side. */
+#define HOT __attribute__((hot))
+
 enum object_type : uint32_t {
     OBJECT_TASK,
     OBJECT_PORT,

@@ -2,7 +2,7 @@
 #include "port.h"
 #include "kernel.h"
 
-enum error port_of(struct handle *handle, struct port **port, uint64_t *badge) {
+HOT enum error port_of(struct handle *handle, struct port **port, uint64_t *badge) {
     if (!handle || (handle->rights & HANDLE_REPLY))
         return ERR_BAD_HANDLE;
     if (handle->object->type == OBJECT_BADGE) {
@@ -39,7 +39,7 @@ static void take_notice(struct kernel *kernel, struct task *task, struct notice 
     }
 }
 
-bool port_take_pending(struct kernel *kernel, struct port *port, struct task *task) {
+HOT bool port_take_pending(struct kernel *kernel, struct port *port, struct task *task) {
     if (port->event && port->event->bits) {
         received(task, RECEIVED_EVENT, 0);
         context_set(task, A1, port->event->bits);

@@ -42,7 +42,7 @@ static uint64_t *table_at(uint64_t pte) {
 }
 
 /* The last-level entry for an address, or null. */
-static uint64_t *entry_find(const struct space *space, uint64_t address) {
+static HOT uint64_t *entry_find(const struct space *space, uint64_t address) {
     uint64_t *table = physical_pointer(space->root);
     for (unsigned level = 2; level > 0; level--) {
         uint64_t pte = table[table_index(address, level)];
@@ -53,7 +53,7 @@ static uint64_t *entry_find(const struct space *space, uint64_t address) {
     return &table[table_index(address, 0)];
 }
 
-void *space_reach(const struct space *space, uint64_t address, enum access access) {
+HOT void *space_reach(const struct space *space, uint64_t address, enum access access) {
     static const uint64_t needed[] = {PTE_V | PTE_U | PTE_R, PTE_V | PTE_U | PTE_W, PTE_V | PTE_U};
     if (address >= USER_END)
         return NULL;

@@ -145,7 +145,7 @@ static bool worth_another_try(const struct kernel *kernel, uint64_t number, enum
            number != SYS_MEMORY_CREATE && reap_pending(kernel);
 }
 
-void system_call(struct hart *hart) {
+HOT void system_call(struct hart *hart) {
     struct kernel *kernel = hart->kernel;
     struct task *task = hart->current;
     uint64_t number = context_get(task, A7);

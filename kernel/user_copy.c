@@ -8,7 +8,7 @@ static uint64_t to_page_end(uint64_t address, uint64_t length) {
     return left < length ? left : length;
 }
 
-enum error user_read(const struct space *space, void *to, uint64_t from, uint64_t length) {
+HOT enum error user_read(const struct space *space, void *to, uint64_t from, uint64_t length) {
     while (length > 0) {
         const void *source = space_reach(space, from, ACCESS_READ);
         uint64_t part = to_page_end(from, length);
@@ -22,7 +22,7 @@ enum error user_read(const struct space *space, void *to, uint64_t from, uint64_
     return ERR_NONE;
 }
 
-enum error user_write(const struct space *space, uint64_t to, const void *from, uint64_t length) {
+HOT enum error user_write(const struct space *space, uint64_t to, const void *from, uint64_t length) {
     while (length > 0) {
         void *target = space_reach(space, to, ACCESS_WRITE);
         uint64_t part = to_page_end(to, length);
@@ -36,7 +36,7 @@ enum error user_write(const struct space *space, uint64_t to, const void *from, 
     return ERR_NONE;
 }
 
-enum error user_copy(struct place to, struct place from, uint64_t length, bool *to_failed) {
+HOT enum error user_copy(struct place to, struct place from, uint64_t length, bool *to_failed) {
     while (length > 0) {
         const void *source = space_reach(from.space, from.address, from.access);
         void *target = space_reach(to.space, to.address, to.access);

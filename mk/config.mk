@@ -38,7 +38,11 @@ target_cpu      := --target=riscv64-unknown-elf -march=rv64gc -mabi=lp64d -mcmod
 target_flags    := $(target_cpu) $(common) $(target_optimise) -nostdlibinc -isystem $(sysroot)/include \
                    -ffunction-sections -fdata-sections -fno-pic -fno-stack-protector
 task_flags      := $(target_flags) -Ilibs/posix/include
-kernel_flags    := $(target_flags) -ffreestanding -Ikernel -Ikernel/riscv64 -DKERNEL=1
+
+# The kernel is optimised as one program, for each call across files costs it more than the work done there. It uses no
+# floating point, and its ABI is the one without: clang 14 does not tell the linker of another when it does this.
+soft_float      = $(subst -mabi=lp64d,-mabi=lp64,$(1)) -flto
+kernel_flags    := $(call soft_float,$(target_flags)) -fomit-frame-pointer -ffreestanding -Ikernel -Ikernel/riscv64 -DKERNEL=1
 
 host_flags := $(common) -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fsanitize-address-use-after-scope \
               -D_GNU_SOURCE -isystem $(sysroot)/host/include

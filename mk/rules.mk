@@ -137,12 +137,13 @@ $(foreach program,$(host_programs),$(eval $(call host_program_rules,$(program)))
 
 # --- kernel
 
+kernel_link    := $(call soft_float,$(link_flags)) -Wl,--discard-locals -Wl,-T,boot/kernel.ld
 kernel_objects := $(call target_objects,$(call sources_of,kernel/) $(call sources_of,boot/))
 
 $(out)/minato.elf: $(kernel_objects) $(call target_archives,$(kernel_needs)) $(wildcard boot/kernel.ld)
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(link_flags) -Wl,-T,boot/kernel.ld $(filter %.o,$^) $(call link_libs,$(kernel_needs),$(kernel_sysroot)) -o $@
+	$(Q)$(CC) $(kernel_link) $(filter %.o,$^) $(call link_libs,$(kernel_needs),$(kernel_sysroot)) -o $@
 
 # --- what QEMU is given beside the kernel
 

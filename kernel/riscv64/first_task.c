@@ -79,7 +79,8 @@ static handle_t give(struct kernel *kernel, struct task *task, struct object *ob
 }
 
 /* RAM that the boot loader filled, as a memory object; 0 if there is none. */
-static handle_t give_loaded(struct kernel *kernel, struct task *task, uint64_t base, uint64_t size, uint32_t rights) {
+static handle_t give_loaded(struct kernel *kernel, struct task *task, uint64_t base, uint64_t size,
+                            uint32_t rights) {
     struct memory *memory;
     if (size == 0)
         return HANDLE_NONE;
@@ -97,7 +98,8 @@ static void fill_info(struct kernel *kernel, struct task *task, struct boot_info
     info->timebase_frequency = platform->timebase;
     info->machine = give(kernel, task, &kernel->machine, RIGHT_ALL);
     info->device_tree = give_loaded(kernel, task, platform->tree, platform->tree_size, RIGHT_READ);
-    info->boot_archive = give_loaded(kernel, task, platform->archive, archive_size, RIGHT_READ | RIGHT_EXECUTE);
+    info->boot_archive =
+        give_loaded(kernel, task, platform->archive, archive_size, RIGHT_READ | RIGHT_EXECUTE);
     info->self = give(kernel, task, &task->object, RIGHT_PASS | RIGHT_MANAGE);
     info->device_tree_size = platform->tree_size;
     info->boot_archive_size = archive_size;

@@ -2,7 +2,7 @@
 #include "csr.h"
 #include "riscv64.h"
 
-uint64_t machine_time(void) {
+HOT uint64_t machine_time(void) {
     uint64_t ticks;
     __asm__ volatile("rdtime %0" : "=r"(ticks));
     return ticks;

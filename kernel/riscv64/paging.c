@@ -69,7 +69,7 @@ void machine_space_init(struct kernel *kernel, struct space *space, uint32_t asi
     space->satp = SATP_SV39 | number << SATP_ASID_SHIFT | space->root >> 12;
 }
 
-void machine_space_load(struct hart *hart, struct space *space) {
+HOT void machine_space_load(struct hart *hart, struct space *space) {
     struct system *system = system_of(hart->kernel);
     uint32_t bit = 1u << hart->number;
     if (hart->space)

@@ -79,7 +79,7 @@ static void exception(struct hart *hart, uint64_t cause) {
         task_end(hart->kernel, task, END_FAULT, 0);
 }
 
-void trap(struct hart *hart, uint64_t cause) {
+HOT void trap(struct hart *hart, uint64_t cause) {
     struct kernel *kernel = hart->kernel;
     if (cause != CAUSE_USER_ECALL && read_csr(sstatus) & SSTATUS_SPP)
         panic("fault in the kernel at", read_csr(sepc));

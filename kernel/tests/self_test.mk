@@ -18,7 +18,7 @@ kernel-selftest-image: $(selftest)/first_task
 	$(Q)$(MAKE) -s $(patsubst %,$(out)/obj/%.o,$(basename $(filter-out boot/embed.S,$(wildcard \
 	    kernel/*.c kernel/riscv64/*.c kernel/riscv64/*.S boot/*.S))))
 	$(Q)$(CC) $(kernel_flags) -DINIT_ELF='"$<"' -c boot/embed.S -o $(selftest)/embed.o
-	$(Q)$(CC) $(link_flags) -Wl,-T,boot/kernel.ld $(selftest)/embed.o $(filter-out %/embed.o,$(kernel_objects)) \
+	$(Q)$(CC) $(kernel_link) $(selftest)/embed.o $(filter-out %/embed.o,$(kernel_objects)) \
 	    -o $(selftest)/minato.elf
 
 kernel-selftest: kernel-selftest-image ## tests the kernel inside QEMU, without servers, with one and two harts
