@@ -1,0 +1,1 @@
+$(call program,net_ipc_test,posix)

@@ -1,0 +1,1 @@
+$(call program,posix_test,posix)
