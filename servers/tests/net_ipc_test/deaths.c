@@ -58,8 +58,8 @@ static enum error start_child(int phase, const char *host, const char *silent_po
     char arguments[256];
     int length = snprintf(arguments, sizeof arguments, "net_ipc_test%cchild%c%d%c%s%c%s", 0, 0, phase, 0,
                           host, 0, silent_port);
-    return init_spawn(start_handle("init"), 0, 0, HANDLE_NONE, HANDLE_NONE, HANDLE_NONE, HANDLE_NONE, arguments,
-                      (size_t)length + 1, id);
+    return init_spawn(start_handle("init"), 0, 0, HANDLE_NONE, HANDLE_NONE, HANDLE_NONE, HANDLE_NONE,
+                      arguments, (size_t)length + 1, id);
 }
 
 /* Waits until the child is in the middle of it: its call parked, or its sockets open. */

@@ -1,0 +1,1 @@
+$(call program,fs_test,posix)

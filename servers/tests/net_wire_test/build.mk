@@ -1,0 +1,1 @@
+$(call program,net_wire_test,net ring ipc base)
