@@ -151,6 +151,7 @@ static void push(struct sim *sim, struct flight flight) {
 static struct flight pop(struct sim *sim) {
     struct flight first = sim->heap[0];
     sim->heap[0] = sim->heap[--sim->in_flight];
+    sim->heap[sim->in_flight].frame = NULL; /* it is the taker's now */
     for (uint32_t at = 0;;) {
         uint32_t least = at, left = 2 * at + 1, right = left + 1;
         if (left < sim->in_flight && arrives_before(&sim->heap[left], &sim->heap[least])) {

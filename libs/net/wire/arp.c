@@ -8,13 +8,14 @@ enum error arp_parse(struct span bytes, struct arp_packet *packet) {
     struct reader reader = reader_of(bytes);
     bool ethernet = read_be16(&reader) == HARDWARE_ETHERNET;
     bool ipv4 = read_be16(&reader) == ETHER_IPV4;
-    bool lengths = read_u8(&reader) == 6 && read_u8(&reader) == 4;
+    uint8_t hardware_length = read_u8(&reader), protocol_length = read_u8(&reader);
     packet->operation = read_be16(&reader);
     read_copy(&reader, packet->sender_mac.bytes, 6);
     packet->sender_address = read_be32(&reader);
     read_copy(&reader, packet->target_mac.bytes, 6);
     packet->target_address = read_be32(&reader);
-    if (reader.failed || !ethernet || !ipv4 || !lengths || !mac_is_station(packet->sender_mac)) {
+    if (reader.failed || !ethernet || !ipv4 || hardware_length != 6 || protocol_length != 4 ||
+        !mac_is_station(packet->sender_mac)) {
         return ERR_MALFORMED;
     }
     bool probe = packet->operation == ARP_REQUEST && packet->sender_address == IPV4_ANY;

@@ -315,6 +315,10 @@ static void a_host_that_is_not_there_is_unreachable(void **state) {
 static void inject(struct span packet) {
     uint8_t frame[1600];
     struct writer writer = writer_of(frame, sizeof frame);
+    if (packet.data == NULL) {
+        fail_msg("no packet");
+        return;
+    }
     ethernet_write(&writer,
                    &(struct ethernet_header){{{2, 0, 0, 0, 0, 1}}, {{2, 0, 0, 0, 0, 9}}, ETHER_IPV4});
     write_bytes(&writer, packet.data, packet.length);
