@@ -7,7 +7,7 @@ static struct handle *entry_at(struct handle_table *table, uint32_t index) {
     return &table->page[index / HANDLES_PER_PAGE][index % HANDLES_PER_PAGE];
 }
 
-HOT struct handle *handle_find(struct handle_table *table, uint64_t number) {
+HOT_INLINE struct handle *handle_find(struct handle_table *table, uint64_t number) {
     uint32_t index = (uint32_t)number & HANDLES_MAX;
     if (index >= table->size)
         return NULL;
@@ -62,7 +62,8 @@ HOT enum error handle_reserve(struct kernel *kernel, struct task *task, uint32_t
     return ERR_NONE;
 }
 
-HOT handle_t handle_insert(struct task *task, struct object *object, uint32_t rights, uint32_t serial) {
+HOT_INLINE handle_t handle_insert(struct task *task, struct object *object, uint32_t rights,
+                                  uint32_t serial) {
     struct handle_table *table = &task->handles;
     uint32_t index = table->free;
     struct handle *handle = entry_at(table, index);
@@ -88,17 +89,21 @@ enum error handle_give(struct kernel *kernel, struct task *task, struct object *
     return error;
 }
 
-HOT void handle_close(struct kernel *kernel, struct task *task, struct handle *handle) {
-    struct handle_table *table = &task->handles;
-    struct handle was = *handle;
+/* Gives the entry's place back, with the next generation. */
+static HOT_INLINE void entry_free(struct handle_table *table, struct handle *handle) {
     uint32_t page = 0;
     while (handle < table->page[page] || handle >= table->page[page] + HANDLES_PER_PAGE)
         page++;
     handle->object = NULL;
-    handle->generation = was.generation == UINT16_MAX ? 1 : was.generation + 1;
+    handle->generation = handle->generation == UINT16_MAX ? 1 : handle->generation + 1;
     handle->serial = table->free;
     table->free = page * HANDLES_PER_PAGE + (uint32_t)(handle - table->page[page]);
     table->used--;
+}
+
+HOT void handle_close(struct kernel *kernel, struct task *task, struct handle *handle) {
+    struct handle was = *handle;
+    entry_free(&task->handles, handle);
     if (was.rights & HANDLE_REPLY)
         message_reply_lost(kernel, (struct task *)was.object, was.serial);
     else if (was.object->type == OBJECT_PORT && (was.rights & RIGHT_RECEIVE))
@@ -106,6 +111,15 @@ HOT void handle_close(struct kernel *kernel, struct task *task, struct handle *h
     else if (was.object->type == OBJECT_TASK)
         task_release(kernel, (struct task *)was.object);
     object_put(kernel, was.object);
+}
+
+HOT_INLINE void handle_use_reply(struct kernel *kernel, struct task *task, struct handle *handle) {
+    struct object *caller = handle->object;
+    entry_free(&task->handles, handle);
+    if (caller->references > 1)
+        caller->references--;
+    else
+        object_put(kernel, caller);
 }
 
 void handle_close_all(struct kernel *kernel, struct task *task) {

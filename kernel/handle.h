@@ -42,6 +42,14 @@ enum error handle_check(struct handle_table *table, uint64_t number, enum object
  * ERR_NO_MEMORY. */
 enum error handle_reserve(struct kernel *kernel, struct task *task, uint32_t count);
 
+/* The same for what needs no growth, without a call. */
+static inline bool handle_has_room(const struct handle_table *table, uint32_t count) {
+    return table->maximum - table->used >= count && table->size > table->used + count;
+}
+
+/* Uses up a reply handle: its caller is not told. */
+void handle_use_reply(struct kernel *kernel, struct task *task, struct handle *handle);
+
 /* Enters a handle into reserved room and takes a hold on the object. */
 handle_t handle_insert(struct task *task, struct object *object, uint32_t rights, uint32_t serial);
 

@@ -12,8 +12,20 @@ struct outcome {
 #define DELIVERED   ((struct outcome){ERR_NONE, false})
 #define BLAME(e, r) ((struct outcome){(e), (r)})
 
+/* Nearly always it lies within a page: then no call and no loop. */
+static HOT_INLINE enum error transfer_read(const struct space *space, struct transfer *transfer,
+                                           uint64_t address) {
+    if (address % PAGE_SIZE > PAGE_SIZE - sizeof(*transfer))
+        return user_read(space, transfer, address, sizeof(*transfer));
+    const struct transfer *source = space_reach(space, address, ACCESS_READ);
+    if (!source)
+        return ERR_BAD_ADDRESS;
+    *transfer = *source;
+    return ERR_NONE;
+}
+
 /* Takes a copy of the caller's struct transfer (a6); an empty one if there is none. */
-static HOT enum error transfer_begin(struct task *task) {
+static HOT_INLINE enum error transfer_begin(struct task *task) {
     struct transfer *transfer = &task->transfer;
     uint64_t address = context_get(task, A6);
     task->transfer_address = 0;
@@ -23,7 +35,7 @@ static HOT enum error transfer_begin(struct task *task) {
         return ERR_NONE;
     if (address % _Alignof(struct transfer))
         return ERR_BAD_ADDRESS;
-    enum error error = user_read(&task->space, transfer, address, sizeof(struct transfer));
+    enum error error = transfer_read(&task->space, transfer, address);
     if (error) {
         transfer->send_length = transfer->receive_capacity = 0;
         transfer->send_count = 0;
@@ -109,8 +121,8 @@ static HOT void words_deliver(const struct task *from, struct task *to) {
         to->context[i] = from->context[i];
 }
 
-static HOT struct outcome deliver_check(struct kernel *kernel, struct task *from, struct task *to,
-                                        uint32_t extra) {
+static HOT_INLINE struct outcome deliver_check(struct kernel *kernel, struct task *from, struct task *to,
+                                               uint32_t extra) {
     uint32_t count = from->transfer.send_count;
     if (count) {
         enum error error = handles_check(from);
@@ -119,6 +131,8 @@ static HOT struct outcome deliver_check(struct kernel *kernel, struct task *from
         if (error)
             return BLAME(error, false);
     }
+    if (handle_has_room(&to->handles, count + extra))
+        return DELIVERED;
     if (extra && handle_reserve(kernel, to, extra) != ERR_NONE)
         return BLAME(ERR_QUOTA, true);
     if (count && handle_reserve(kernel, to, count + extra) != ERR_NONE)
@@ -127,7 +141,8 @@ static HOT struct outcome deliver_check(struct kernel *kernel, struct task *from
 }
 
 /* Brings words, payload and handles of `from` to `to`, with room for `extra` handles beside those sent. */
-static HOT struct outcome deliver(struct kernel *kernel, struct task *from, struct task *to, uint32_t extra) {
+static HOT_INLINE struct outcome deliver(struct kernel *kernel, struct task *from, struct task *to,
+                                         uint32_t extra) {
     uint32_t count = from->transfer.send_count;
     struct outcome outcome = deliver_check(kernel, from, to, extra);
     if (outcome.error)
@@ -150,7 +165,8 @@ static HOT struct outcome deliver(struct kernel *kernel, struct task *from, stru
 }
 
 /* Delivers a call: the message and a reply handle. The caller then waits for the reply. */
-static HOT struct outcome call_deliver(struct kernel *kernel, struct task *caller, struct task *server) {
+static HOT_INLINE struct outcome call_deliver(struct kernel *kernel, struct task *caller,
+                                              struct task *server) {
     struct outcome outcome = deliver(kernel, caller, server, 1);
     if (outcome.error)
         return outcome;
@@ -164,8 +180,8 @@ static HOT struct outcome call_deliver(struct kernel *kernel, struct task *calle
 /* ---- call ---- */
 
 /* Gives the call to the first waiting receiver that can take it; receivers that cannot get their error. */
-static HOT struct outcome call_offer(struct kernel *kernel, struct task *caller, struct port *port,
-                                     struct task **server) {
+static HOT_INLINE struct outcome call_offer(struct kernel *kernel, struct task *caller, struct port *port,
+                                            struct task **server) {
     while (!list_empty(&port->receivers)) {
         *server = container_of(port->receivers.next, struct task, wait_link);
         struct outcome outcome = call_deliver(kernel, caller, *server);
@@ -211,8 +227,8 @@ HOT enum error sys_call(struct kernel *kernel, struct task *task) {
 /* ---- receive ---- */
 
 /* Takes the next thing that waits at the port; false: nothing does. */
-static HOT bool receive_pending(struct kernel *kernel, struct task *task, struct port *port,
-                                enum error *error) {
+static HOT_INLINE bool receive_pending(struct kernel *kernel, struct task *task, struct port *port,
+                                       enum error *error) {
     *error = ERR_NONE;
     if (port_take_pending(kernel, port, task))
         return true;
@@ -232,8 +248,8 @@ static HOT bool receive_pending(struct kernel *kernel, struct task *task, struct
 }
 
 /* Receives or waits; `task` is blocked if it returns with hart->current empty. */
-static HOT enum error receive(struct kernel *kernel, struct task *task, struct port *port,
-                              uint64_t deadline) {
+static HOT_INLINE enum error receive(struct kernel *kernel, struct task *task, struct port *port,
+                                     uint64_t deadline) {
     enum error error;
     if (receive_pending(kernel, task, port, &error))
         return error;
@@ -277,8 +293,8 @@ HOT void message_reply_lost(struct kernel *kernel, struct task *caller, uint32_t
 
 /* Answers and uses up the reply handle. On success `*answered` has left its wait with `*result` for its a0
  * and is to be made ready by the caller of this. */
-static HOT enum error reply(struct kernel *kernel, struct task *task, struct handle *handle,
-                            struct task **answered, enum error *result) {
+static HOT_INLINE enum error reply(struct kernel *kernel, struct task *task, struct handle *handle,
+                                   struct task **answered, enum error *result) {
     struct task *caller = (struct task *)handle->object;
     *answered = NULL;
     if (!awaits(caller, handle->serial)) {
@@ -286,8 +302,7 @@ static HOT enum error reply(struct kernel *kernel, struct task *task, struct han
         return ERR_DEAD;
     }
     struct outcome outcome = deliver(kernel, task, caller, 0);
-    caller->call_serial++; /* so that closing the handle finds nobody waiting */
-    handle_close(kernel, task, handle);
+    handle_use_reply(kernel, task, handle);
     *answered = caller;
     *result = outcome.error;
     if (outcome.error && outcome.receiver)

@@ -11,7 +11,8 @@
 struct task;
 
 /* Functions on the way of a message: the linker puts them side by side. */
-#define HOT __attribute__((hot))
+#define HOT        __attribute__((hot))
+#define HOT_INLINE __attribute__((hot, always_inline)) inline
 
 enum object_type : uint32_t {
     OBJECT_TASK,

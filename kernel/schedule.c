@@ -72,7 +72,7 @@ HOT void schedule_wake(struct kernel *kernel, struct task *task) {
         preempt_lowest(kernel, task);
 }
 
-HOT void schedule_hand_over(struct kernel *kernel, struct task *task) {
+HOT_INLINE void schedule_hand_over(struct kernel *kernel, struct task *task) {
     struct hart *hart = kernel->here;
     uint32_t others =
         kernel->ready.bitmap >> task->priority; /* once the slice is over equals count as well */
@@ -85,7 +85,7 @@ HOT void schedule_hand_over(struct kernel *kernel, struct task *task) {
 /* ---- leaving and entering ---- */
 
 /* The current task gives up the CPU: its time and its FP registers are accounted for. */
-static HOT void leave(struct hart *hart) {
+static HOT_INLINE void leave(struct hart *hart) {
     struct task *task = hart->current;
     uint64_t now = machine_time();
     task->cpu_ticks += now - hart->since;
@@ -95,7 +95,7 @@ static HOT void leave(struct hart *hart) {
     hart->current = NULL;
 }
 
-static HOT void enter(struct hart *hart, struct task *task) {
+static HOT_INLINE void enter(struct hart *hart, struct task *task) {
     struct kernel *kernel = hart->kernel;
     hart->next = NULL;
     hart->current = task;
@@ -107,7 +107,7 @@ static HOT void enter(struct hart *hart, struct task *task) {
         machine_space_load(hart, &task->space);
 }
 
-HOT void schedule_block(struct kernel *kernel, struct task *task, enum wait wait, uint64_t deadline) {
+HOT_INLINE void schedule_block(struct kernel *kernel, struct task *task, enum wait wait, uint64_t deadline) {
     struct hart *hart = kernel->here;
     task->state = TASK_WAITING;
     task->wait = wait;
@@ -197,7 +197,7 @@ static struct task *find(struct hart *hart) {
     return task;
 }
 
-static HOT void enter_next(struct hart *hart) {
+static HOT_INLINE void enter_next(struct hart *hart) {
     struct task *task = hart->next;
     if (!task) {
         hart->slice_end = NEVER;
@@ -209,7 +209,7 @@ static HOT void enter_next(struct hart *hart) {
     enter(hart, task);
 }
 
-HOT void schedule(struct hart *hart) {
+HOT_INLINE void schedule(struct hart *hart) {
     struct kernel *kernel = hart->kernel;
     if (hart->current && kernel->ready.bitmap == 0) {
         if (kernel->harts == 1)

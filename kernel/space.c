@@ -53,7 +53,7 @@ static HOT uint64_t *entry_find(const struct space *space, uint64_t address) {
     return &table[table_index(address, 0)];
 }
 
-HOT void *space_reach(const struct space *space, uint64_t address, enum access access) {
+HOT_INLINE void *space_reach(const struct space *space, uint64_t address, enum access access) {
     static const uint64_t needed[] = {PTE_V | PTE_U | PTE_R, PTE_V | PTE_U | PTE_W, PTE_V | PTE_U};
     if (address >= USER_END)
         return NULL;

@@ -55,7 +55,7 @@ enum error task_create(struct kernel *kernel, struct account *parent, uint64_t q
 
 /* ---- waking ---- */
 
-static HOT void leave_wait(struct kernel *kernel, struct task *task, enum error error) {
+static HOT_INLINE void leave_wait(struct kernel *kernel, struct task *task, enum error error) {
     list_remove(&task->wait_link);
     if (task->wait == WAIT_EVENT && task->waits_on->waiter == task)
         task->waits_on->waiter = NULL;
@@ -70,7 +70,7 @@ HOT void task_wake(struct kernel *kernel, struct task *task, enum error error) {
     schedule_wake(kernel, task);
 }
 
-HOT void task_hand_over(struct kernel *kernel, struct task *task, enum error error) {
+HOT_INLINE void task_hand_over(struct kernel *kernel, struct task *task, enum error error) {
     leave_wait(kernel, task, error);
     schedule_hand_over(kernel, task);
 }

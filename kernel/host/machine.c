@@ -76,7 +76,8 @@ void machine_off(struct kernel *kernel, uint32_t status) {
 /* ---- the simulation ---- */
 
 struct simulation *simulation_create(uint64_t ram, uint32_t harts) {
-    struct simulation *simulation = calloc(1, sizeof(*simulation));
+    struct simulation *simulation = aligned_alloc(_Alignof(struct simulation), sizeof(*simulation));
+    memset(simulation, 0, sizeof(*simulation));
     struct platform platform = {.ram_size = ram, .timebase = 10000000, .harts = harts};
     simulation->ram = aligned_alloc(PAGE_SIZE, ram);
     platform.ram_base = (uint64_t)simulation->ram;
