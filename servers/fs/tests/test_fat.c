@@ -392,6 +392,53 @@ static void not_a_volume(void **state) {
     assert_int_equal(fat_mount(&f->volume, &f->image.disk), ERR_MALFORMED);
 }
 
+/* Everything that a client can ask for; whatever comes back, it comes back. */
+static void use_everything(struct fixture *f) {
+    struct fat_node *node;
+    struct fat_stat stat;
+    uint32_t position = 0, done;
+    char name[FAT_UTF8_MAX + 1];
+    if (fat_open(&f->volume, "/sub", FAT_DIRECTORY, &node) == ERR_NONE) {
+        while (fat_list(&f->volume, node, &position, &stat, name) == ERR_NONE) {
+        }
+        fat_close(&f->volume, node);
+    }
+    if (fat_open(&f->volume, "/sub/file", FAT_WRITE | FAT_CREATE, &node) == ERR_NONE) {
+        (void)fat_read(&f->volume, node, 100, f->output, sizeof f->output, &done);
+        (void)fat_write(&f->volume, node, 20000, f->output, sizeof f->output, &done);
+        (void)fat_truncate(&f->volume, node, 700);
+        fat_close(&f->volume, node);
+    }
+    (void)fat_rename(&f->volume, "/sub/file", "/sub/another name that is long");
+    (void)fat_make_directory(&f->volume, "/sub/new");
+    (void)fat_remove(&f->volume, "/sub/gone");
+    (void)fat_sync(&f->volume, true);
+}
+
+static void hostile_images(void **state) {
+    struct fixture *f = *state;
+    assert_int_equal(fat_make_directory(&f->volume, "/sub"), ERR_NONE);
+    put(f, "/sub/file", f, 20000);
+    put(f, "/sub/gone", f, 5000);
+    assert_int_equal(fat_sync(&f->volume, true), ERR_NONE);
+    const size_t head = (f->volume.data_sector + 64) * FAT_SECTOR; /* all that the test can reach */
+    const size_t regions[] = {f->volume.table_sector, f->volume.table_sector + f->volume.table_sectors,
+                              f->volume.data_sector, f->volume.data_sector + 1};
+    uint8_t *saved = malloc(head);
+    memcpy(saved, f->image.data, head);
+    srand(2);
+    for (unsigned round = 0; round < 1500; round++) {
+        memcpy(f->image.data, saved, head);
+        for (int i = 0; i < 1 + rand() % 6; i++) {
+            f->image.data[regions[rand() % 4] * FAT_SECTOR + (size_t)(rand() % 300)] = (uint8_t)rand();
+        }
+        if (fat_mount(&f->volume, &f->image.disk) == ERR_NONE) {
+            use_everything(f);
+        }
+    }
+    free(saved);
+}
+
 static void bulk_is_few_calls(void **state) {
     struct fixture *f = *state;
     uint8_t *data = malloc(1 << 20), *back = malloc(65536);
@@ -453,6 +500,7 @@ int main(void) {
         TEST(dirty_until_synced),
         TEST(broken_chains),
         TEST(not_a_volume),
+        TEST(hostile_images),
         TEST(bulk_is_few_calls),
         TEST(disk_errors_pass_through),
     };
