@@ -34,7 +34,11 @@ static int tear_down(void **state) {
 }
 
 static struct net_endpoint at(uint32_t address, uint16_t port) {
-    return (struct net_endpoint){address == 0 ? (struct net_address){0} : net_ipv4(address), port};
+    struct net_endpoint endpoint = {.port = port};
+    if (address != 0) {
+        endpoint.address = net_ipv4(address);
+    }
+    return endpoint;
 }
 
 static enum error bind(int i, uint32_t address, uint16_t port) {

@@ -87,8 +87,8 @@ static void copies_exactly_whatever_the_alignments(void **state) {
         size_t length = random_below(&random, 200);
         /* On the heap and of the exact size, so that the sanitizer sees every byte too many. */
         size_t from_skew = random_below(&random, 8), to_skew = random_below(&random, 8);
-        uint8_t *from = malloc(from_skew + length + 1), *to = malloc(to_skew + length + 1);
-        from = realloc(from, from_skew + length ? from_skew + length : 1);
+        size_t whole = from_skew + length;
+        uint8_t *from = malloc(whole != 0 ? whole : 1), *to = malloc(to_skew + length + 1);
         to[to_skew + length] = 0xa5;
         for (size_t i = 0; i < length; i++) {
             from[from_skew + i] = (uint8_t)random_u32(&random);
