@@ -109,11 +109,87 @@ static void test_with_offloads(void **state) {
     pair_stop(&pair);
 }
 
+/* One connection after the other, each leaving TIME_WAIT behind: more of them than there is room for. */
+static void test_one_after_the_other(void **state) {
+    (void)state;
+    struct pair pair;
+    struct net_endpoint peer;
+    pair_start(&pair);
+    net_socket_id listener = pair_listen(&pair, B, 80, 8);
+    for (int i = 0; i < 12000; i++) {
+        net_socket_id a = pair_connect(&pair, A, 80), b;
+        size_t done;
+        uint8_t byte;
+        pair_settle(&pair);
+        assert_int_equal(net_accept(pair.net[B], listener, pair.owner[B], &b, &peer), ERR_NONE);
+        assert_int_equal(net_send(pair.net[A], a, "x", 1, &done, pair.now), ERR_NONE);
+        assert_int_equal(net_close(pair.net[A], a, pair.now), ERR_NONE);
+        pair_settle(&pair);
+        assert_int_equal(net_read(pair.net[B], b, &byte, 1, &done, pair.now), ERR_NONE);
+        assert_int_equal(net_close(pair.net[B], b, pair.now), ERR_NONE);
+        pair_settle(&pair);
+        pair.now += 50;
+    }
+    struct net_usage usage;
+    net_usage(pair.net[A], &usage);
+    assert_int_equal(usage.sockets, 0);
+    assert_true(usage.connections > 4000 && usage.arena_used < usage.arena_size / 4);
+    net_usage(pair.net[B], &usage);
+    assert_int_equal(usage.connections, 1);
+    pair_stop(&pair);
+}
+
+/* Every socket there is, at once, both ways. */
+static void test_side_by_side(void **state) {
+    (void)state;
+    struct pair pair;
+    struct net_endpoint peer;
+    net_socket_id a[60], b[60];
+    pair_start(&pair);
+    net_socket_id listener = pair_listen(&pair, B, 80, 60);
+    for (int i = 0; i < 60; i++) {
+        a[i] = pair_connect(&pair, A, 80);
+    }
+    pair_settle(&pair);
+    for (int i = 0; i < 60; i++) {
+        assert_int_equal(net_accept(pair.net[B], listener, pair.owner[B], &b[i], &peer), ERR_NONE);
+    }
+    for (int i = 0; i < 60; i++) {
+        transfer(&pair, i & 1, i & 1 ? b[i] : a[i], i & 1 ? a[i] : b[i], 70000);
+    }
+    pair_stop(&pair);
+}
+
+/* The driver dies and another one takes over: nothing goes out meanwhile, nothing is lost. */
+static void test_link_goes_and_comes(void **state) {
+    (void)state;
+    struct pair pair;
+    pair_start(&pair);
+    struct net_config config = pair_config(A);
+    struct connected c = pair_connected(&pair, 80);
+    size_t done;
+    assert_int_equal(net_send(pair.net[A], c.a, "before", 6, &done, pair.now), ERR_NONE);
+    assert_int_equal(net_link(pair.net[A], &config, false, pair.now), ERR_NONE);
+    assert_false(pair_step(&pair, A));
+    assert_true(net_deadline(pair.net[A]) == NET_NEVER);
+    pair.now += 20 * NET_SECOND;
+    config.mac[5] = 77;
+    config.checksum_out = true;
+    assert_int_equal(net_link(pair.net[A], &config, true, pair.now), ERR_NONE);
+    pair_pass(&pair, 10 * NET_SECOND);
+    char text[10];
+    assert_int_equal(net_read(pair.net[B], c.b, text, sizeof text, &done, pair.now), ERR_NONE);
+    assert_int_equal(done, 6);
+    transfer(&pair, B, c.b, c.a, 100000);
+    pair_stop(&pair);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_connect_and_close),  cmocka_unit_test(test_transfer),
         cmocka_unit_test(test_transfer_with_loss), cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_with_offloads),
+        cmocka_unit_test(test_with_offloads),      cmocka_unit_test(test_one_after_the_other),
+        cmocka_unit_test(test_side_by_side),       cmocka_unit_test(test_link_goes_and_comes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
