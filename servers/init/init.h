@@ -18,7 +18,8 @@
 #define CHILDREN_MAX     40 /* of one spawner, ended and not yet waited for included */
 #define NAMES            24
 #define PARKED_FINDS     48
-#define WATCHES          48
+#define WATCHES          64
+#define WATCHES_OF_ONE   8     /* of one task */
 #define RECEIVE_CAPACITY 32768 /* = INIT_SPAWN_MAX */
 
 enum process_state {

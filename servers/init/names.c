@@ -71,7 +71,18 @@ enum error names_park(struct init *init, struct request *request, const char *na
     return ERR_TOO_MANY;
 }
 
+static unsigned watches_of(const struct init *init, uint32_t owner) {
+    unsigned count = 0;
+    for (unsigned i = 0; i < WATCHES; i++) {
+        count += init->watches[i].event != HANDLE_NONE && init->watches[i].owner == owner;
+    }
+    return count;
+}
+
 enum error names_watch(struct init *init, const char *name, handle_t event, uint64_t bits, uint32_t owner) {
+    if (watches_of(init, owner) >= WATCHES_OF_ONE) {
+        return ERR_TOO_MANY;
+    }
     for (unsigned i = 0; i < WATCHES; i++) {
         struct watch *watch = &init->watches[i];
         if (watch->event != HANDLE_NONE) {
