@@ -42,4 +42,6 @@ void machine_flush(struct kernel *kernel, struct space *space);
 void machine_fp_close(struct hart *hart, struct task *task);
 
 void machine_print(const char *text, uint64_t length); /* to the firmware's console */
+/* For the end of the first task and for bugs: one line, and off. */
+_Noreturn void machine_panic(const char *text, uint64_t value);
 _Noreturn void machine_off(struct kernel *kernel, uint32_t status);

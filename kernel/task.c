@@ -95,9 +95,18 @@ static void tell_end(struct kernel *kernel, struct task *task) {
     port_notify(kernel, port, &task->end_notice);
 }
 
+/* Nobody is left who could tell: the one line that the kernel prints about a task. */
+static _Noreturn void first_task_ended(const struct task *task, enum task_end end, int64_t status) {
+    if (end == END_FAULT)
+        machine_panic("the first task faulted at", context_get(task, PC));
+    machine_panic("the first task ended with status", (uint64_t)status);
+}
+
 void task_end(struct kernel *kernel, struct task *task, enum task_end end, int64_t status) {
     if (task->state == TASK_ENDED)
         return;
+    if (task == kernel->first_task)
+        first_task_ended(task, end, status);
     schedule_remove(kernel, task);
     leave_wait(kernel, task, ERR_DEAD);
     task->state = TASK_ENDED;

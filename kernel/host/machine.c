@@ -69,6 +69,11 @@ void machine_print(const char *text, uint64_t length) {
     fwrite(text, 1, length, stdout);
 }
 
+void machine_panic(const char *text, uint64_t value) {
+    fprintf(stderr, "%s %llx\n", text, (unsigned long long)value);
+    abort();
+}
+
 void machine_off(struct kernel *kernel, uint32_t status) {
     exit((int)status);
 }

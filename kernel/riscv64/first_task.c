@@ -32,7 +32,7 @@ extern const char first_task_elf[], first_task_elf_end[];
 
 static void must(enum error error, const char *what) {
     if (error)
-        panic(what, error);
+        machine_panic(what, error);
 }
 
 /* Pages of the task's own, mapped at an address, with the contents given. */
@@ -50,7 +50,7 @@ static void lay_out(struct kernel *kernel, struct task *task, uint64_t address, 
                  part = left < length - done ? left : length - done;
         void *at = space_reach(&task->space, address + done, ACCESS_ANY);
         if (!at)
-            panic("first task's contents", address + done);
+            machine_panic("first task's contents", address + done);
         memcpy(at, (const char *)contents + done, part);
         done += part;
     }
@@ -59,7 +59,7 @@ static void lay_out(struct kernel *kernel, struct task *task, uint64_t address, 
 static uint64_t load(struct kernel *kernel, struct task *task) {
     const struct elf_header *header = (const void *)first_task_elf;
     if (header->magic != ELF_MAGIC)
-        panic("first task is no ELF file", header->magic);
+        machine_panic("first task is no ELF file", header->magic);
     for (unsigned i = 0; i < header->program_header_count; i++) {
         const struct program_header *segment =
             (const void *)(first_task_elf + header->program_headers + i * header->program_header_size);

@@ -56,14 +56,14 @@ void harts_start(struct system *system) {
         struct hart *hart = &kernel->hart[i];
         uint64_t stack = pages_allocate(&kernel->pages, HART_STACK / PAGE_SIZE);
         if (!stack)
-            panic("no memory for hart", i);
+            machine_panic("no memory for hart", i);
         hart->stack_top = (uint64_t)physical_pointer(stack) + HART_STACK;
         uint64_t start = (uint64_t)secondary_start - IMAGE_BASE + IMAGE_LOAD;
         sbi_hart_start(hart->id, start, (uint64_t)hart);
     }
 }
 
-void panic(const char *text, uint64_t value) {
+void machine_panic(const char *text, uint64_t value) {
     char line[160] = "kernel: ";
     unsigned at = 8;
     while (*text && at < 120)

@@ -16,7 +16,7 @@ extern char text_end[], constants_end[];
 static uint64_t table_new(struct kernel *kernel) {
     uint64_t address = pages_allocate(&kernel->pages, 1);
     if (!address)
-        panic("no memory for page tables", 0);
+        machine_panic("no memory for page tables", 0);
     memset(physical_pointer(address), 0, PAGE_SIZE);
     return address;
 }

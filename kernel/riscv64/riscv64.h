@@ -53,7 +53,6 @@ bool fdt_read(const void *tree, struct platform *platform);
 void hart_init(struct hart *hart);
 void harts_start(struct system *system);
 void hart_main(struct hart *hart);
-_Noreturn void panic(const char *text, uint64_t value);
 
 /* first_task.c: makes the first task out of the image that the kernel carries, and all that it is given. */
 void first_task(struct kernel *kernel);

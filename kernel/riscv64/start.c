@@ -73,7 +73,7 @@ void kernel_start(uint64_t hart_id, uint64_t tree) {
     kernel_init(kernel, &platform);
     this_hart_set(hart);
     if (!understood)
-        panic("the device tree makes no sense", tree);
+        machine_panic("the device tree makes no sense", tree);
     number_harts(kernel, hart_id);
     kernel_lock(kernel, hart);
     memory_init(kernel);

@@ -82,7 +82,7 @@ static void exception(struct hart *hart, uint64_t cause) {
 HOT void trap(struct hart *hart, uint64_t cause) {
     struct kernel *kernel = hart->kernel;
     if (cause != CAUSE_USER_ECALL && read_csr(sstatus) & SSTATUS_SPP)
-        panic("fault in the kernel at", read_csr(sepc));
+        machine_panic("fault in the kernel at", read_csr(sepc));
     kernel_lock(kernel, hart);
     struct task *task = hart->current;
     if (task->state == TASK_ENDED) {

@@ -33,16 +33,16 @@ enum right {
     RIGHT_ALL = (1 << 10) - 1
 };
 
-/* What a receive brought (t0). */
+/* What a receive brought (t0). The out fields of a transfer are written only with RECEIVED_CALL. */
 enum received {
     RECEIVED_CALL = 1,   /* a client's call: words, payload, handles, t1 = badge, t2 = reply handle (one use) */
     RECEIVED_EVENT = 2,  /* the bound event: a1 = its bits, which are cleared */
     RECEIVED_CLOSED = 3, /* the last handle with badge t1 is gone (badge 0 is never reported) */
-    RECEIVED_ENDED = 4   /* a task made with this port and badge t1 has ended */
+    RECEIVED_ENDED = 4   /* a task made with this port and badge t1 has ended: a1 = enum task_end, a2 = status */
 };
 
 /* The part of a message that does not fit into registers, in the caller's memory; 0 instead of its address if
- * there is none. Used by call, receive, reply and reply_receive. */
+ * there is none (aligned to 8, else ERR_BAD_ADDRESS). Used by call, receive, reply and reply_receive. */
 struct transfer {
     uint64_t send_address; /* payload to send */
     uint32_t send_length;  /* <= PAYLOAD_MAX */

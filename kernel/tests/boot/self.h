@@ -70,6 +70,7 @@ void test_memory(void);
 void test_tasks(void);
 void test_scheduling(void);
 void test_harts(void);
+void test_crowd(void);
 void test_nonsense(void);
 void benchmark(uint64_t rounds);
 

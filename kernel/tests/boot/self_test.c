@@ -49,6 +49,7 @@ static void run_all(void) {
     run(test_tasks, "faults, ends, registers");
     run(test_scheduling, "scheduling");
     run(test_harts, "harts");
+    run(test_crowd, "a crowd, killed at random");
     run(test_nonsense, "nonsense");
 }
 

@@ -186,7 +186,7 @@ void test_scheduling(void) {
     uint64_t times[] = {cpu_time_of(a), cpu_time_of(b), cpu_time_of(c)};
     for (unsigned i = 0; i < 3; i++)
         check(times[i] > 15 * MS, "equals share the CPU");
-    check(cpu_time_of(low) == 0, "the lower gets nothing");
+    check(machine().harts > 3 || cpu_time_of(low) == 0, "the lower gets nothing");
     child_end(a);
     child_end(b);
     child_end(c);
@@ -198,6 +198,50 @@ void test_scheduling(void) {
 }
 
 /* ---- harts ---- */
+
+/* Calls with a payload for ever; ends only if an answer is wrong. */
+static void client(void) {
+    uint8_t out[300], in[300];
+    for (uint64_t round = 1;; round++) {
+        struct transfer transfer = {.send_address = (uint64_t)out, .send_length = sizeof(out)};
+        transfer.receive_address = (uint64_t)in;
+        transfer.receive_capacity = sizeof(in);
+        uint64_t words[5] = {round, round};
+        for (unsigned i = 0; i < sizeof(out); i++)
+            out[i] = (uint8_t)(round * 7 + i);
+        uint64_t error = call_words(self.port, words, &transfer);
+        if (error == ERR_DEAD)
+            continue;
+        if (error || words[1] != round + 1 || in[299] != out[299] || in[0] != out[0])
+            sys(SYS_TASK_EXIT, 1000 + error);
+    }
+}
+
+/* Many clients and servers at one port, killed in the middle of what they do. */
+void test_crowd(void) {
+    struct registers r;
+    struct machine_info before = machine();
+    handle_t port = make(SYS_PORT_CREATE, 0, 0, 0), ends = make(SYS_PORT_CREATE, 0, 0, 0), task[8];
+    for (unsigned i = 0; i < 8; i++)
+        task[i] = child_start_task(&(struct child){
+            .run = i < 3 ? echo_server : client, .grant = {port}, .end_port = ends, .end_badge = i + 1});
+    for (unsigned round = 0; round < 8; round++) {
+        check(receive(ends, now() + 10 * MS, NULL, &r) == ERR_TIMED_OUT, "all answers are right");
+        unsigned victim = round * 5 % 8;
+        sys(SYS_TASK_KILL, task[victim], 0);
+        check(receive(ends, now() + 1000 * MS, NULL, &r) == 0 && r.t[1] == victim + 1, "the right one ends");
+        sys(SYS_HANDLE_CLOSE, task[victim]);
+        task[victim] = child_start_task(&(struct child){.run = victim < 3 ? echo_server : client,
+                                                        .grant = {port},
+                                                        .end_port = ends,
+                                                        .end_badge = victim + 1});
+    }
+    for (unsigned i = 0; i < 8; i++)
+        child_end(task[i]);
+    sys(SYS_HANDLE_CLOSE, port);
+    sys(SYS_HANDLE_CLOSE, ends);
+    check(machine().messages > before.messages + 500, "the crowd got work done");
+}
 
 void test_harts(void) {
     if (machine().harts < 2)
