@@ -83,6 +83,10 @@ class Disk:
         """Puts a file on the disk; only while no machine runs on it."""
         self._mtool("mcopy", "-o", "-", f"::{name}", input=data)
 
+    def make_folder(self, name):
+        """Makes a folder on the disk; only while no machine runs on it."""
+        self._mtool("mmd", f"::{name}")
+
     def read(self, name):
         """The bytes of a file; only after the machine was shut down."""
         return self._mtool("mcopy", "-n", f"::{name}", "-").stdout
