@@ -75,8 +75,8 @@ int nanosleep(const struct timespec *duration, struct timespec *left) {
 }
 
 int clock_nanosleep(clockid_t clock, int flags, const struct timespec *time, struct timespec *left) {
-    struct timespec now;
-    uint64_t wanted, passed = 0;
+    struct timespec now = {0};
+    uint64_t wanted = 0, passed = 0;
     if (clock_gettime(clock, &now) != 0 || !nanoseconds(time, &wanted)) {
         return EINVAL;
     }

@@ -38,7 +38,8 @@ static ssize_t read_console(struct open_file *file, void *data, size_t length) {
     return (ssize_t)taken;
 }
 
-/* Writes; a console that died is looked up anew, once. Its old handle may be another descriptor's too: it stays. */
+/* Writes; a console that died is looked up anew, once. Its old handle may be another descriptor's too: it
+ * stays. */
 static enum error write_part(struct open_file *file, const char *text, size_t length) {
     enum error error = console_write(file->handle, text, length);
     handle_t port;

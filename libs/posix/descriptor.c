@@ -8,13 +8,15 @@
 #include <ipc/init.h>
 #include <os/os.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 static struct posix state;
 
-/* What the spawner granted; its value tells the kind. A file that programs write to in turn is appended to. */
+/* What the spawner granted; its value tells the kind. A file that programs write to in turn is appended to.
+ */
 static struct open_file *open_granted(const struct start_grant *grant, int flags) {
     if (grant->value == INIT_KIND_FILE) {
         return posix_file_open(grant->handle, flags == O_WRONLY ? flags | O_APPEND : flags);
@@ -40,9 +42,8 @@ struct posix *posix_state(void) {
     if (!state.started) {
         state.started = true;
         const char *directory = getenv("PWD");
-        bool fits =
-            directory != NULL && directory[0] == '/' && strlen(directory) < sizeof state.working_directory;
-        strcpy(state.working_directory, fits ? directory : "/");
+        bool fits = directory != NULL && directory[0] == '/' && strlen(directory) < PATH_SIZE;
+        snprintf(state.working_directory, PATH_SIZE, "%s", fits ? directory : "/");
         open_standard(&state);
     }
     return &state;

@@ -178,7 +178,7 @@ struct dirent *readdir(DIR *directory) {
     memcpy(&status, at, sizeof status);
     directory->entry.d_ino = (ino_t)status.id;
     directory->entry.d_type = (status.flags & FS_IS_DIRECTORY) != 0 ? DT_DIR : DT_REG;
-    strcpy(directory->entry.d_name, (const char *)at + sizeof status);
+    memcpy(directory->entry.d_name, at + sizeof status, (size_t)(end - at) - sizeof status + 1);
     directory->used += ((size_t)(end - at) + 1 + 7) / 8 * 8;
     return &directory->entry;
 }

@@ -170,11 +170,12 @@ const char *inet_ntop(int family, const void *address, char *text, socklen_t siz
         return NULL;
     }
     family == AF_INET ? print4(address, buffer) : print6(address, buffer);
-    if (strlen(buffer) >= size) {
+    size_t length = strlen(buffer) + 1;
+    if (length > size) {
         errno = ENOSPC;
         return NULL;
     }
-    return strcpy(text, buffer);
+    return memcpy(text, buffer, length);
 }
 
 char *inet_ntoa(struct in_addr address) {

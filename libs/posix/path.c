@@ -120,7 +120,7 @@ int lstat(const char *restrict path, struct stat *restrict status) {
 }
 
 int access(const char *path, int mode) {
-    struct stat status;
+    struct stat status = {0};
     if (stat(path, &status) != 0) {
         return -1;
     }
@@ -143,7 +143,7 @@ static int remove_path(const char *path) {
 
 /* The server removes whatever bears the name; that a call is for files or for directories is told here. */
 int unlink(const char *path) {
-    struct stat status;
+    struct stat status = {0};
     if (stat(path, &status) != 0) {
         return -1;
     }
@@ -151,7 +151,7 @@ int unlink(const char *path) {
 }
 
 int rmdir(const char *path) {
-    struct stat status;
+    struct stat status = {0};
     if (stat(path, &status) != 0) {
         return -1;
     }
@@ -202,8 +202,8 @@ void sync(void) {
 }
 
 int chdir(const char *path) {
-    char absolute[PATH_SIZE];
-    struct stat status;
+    char absolute[PATH_SIZE] = "";
+    struct stat status = {0};
     enum error error = posix_path_absolute(path, absolute);
     if (error != ERR_NONE) {
         return path_fail(error);
@@ -214,7 +214,7 @@ int chdir(const char *path) {
     if (!S_ISDIR(status.st_mode)) {
         return posix_fail(ERR_NOT_DIRECTORY);
     }
-    strcpy(posix_state()->working_directory, absolute);
+    memcpy(posix_state()->working_directory, absolute, sizeof absolute);
     return 0;
 }
 
@@ -223,9 +223,10 @@ char *getcwd(char *buffer, size_t size) {
     if (buffer == NULL) {
         return strdup(directory);
     }
-    if (strlen(directory) >= size) {
+    size_t length = strlen(directory) + 1;
+    if (length > size) {
         errno = ERANGE;
         return NULL;
     }
-    return strcpy(buffer, directory);
+    return memcpy(buffer, directory, length);
 }

@@ -57,7 +57,7 @@ static enum error receive_part(struct open_file *file, void *data, size_t length
 
 static ssize_t receive_stream(struct open_file *file, uint8_t *data, size_t length, int flags) {
     bool all = (flags & MSG_WAITALL) != 0 && (flags & MSG_PEEK) == 0;
-    size_t done = 0, got;
+    size_t done = 0, got = 0;
     while (done < length) {
         size_t part = length - done < TRANSFER_MAX ? length - done : TRANSFER_MAX;
         enum error error = receive_part(file, data + done, part, flags, &got);

@@ -22,7 +22,7 @@ void posix_flush(void) {
 
 enum error posix_wait(uint64_t deadline) {
     handle_t event;
-    uint64_t bits;
+    uint64_t bits = 0;
     posix_flush();
     enum error error = posix_event(&event);
     if (error == ERR_NONE) {

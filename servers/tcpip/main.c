@@ -57,7 +57,7 @@ static void configure(struct tcpip *tcpip) {
     config->dhcp = true;
     config->mtu = 1500;
     config->sockets_max = SOCKETS_MAX;
-    strcpy(config->host_name, "minato");
+    memcpy(config->host_name, "minato", sizeof "minato");
     if (init_option(start_handle("init"), "ip", text, sizeof text - 1, &length) == ERR_NONE && length != 0 &&
         config_parse(text, config) != ERR_NONE) {
         log_line("ip=%s makes no sense: dhcp instead", text);
@@ -66,8 +66,8 @@ static void configure(struct tcpip *tcpip) {
 
 /* Gives the engine its memory: most of what the task may have. */
 static enum error start_engine(struct tcpip *tcpip) {
-    struct task_info info;
-    void *memory;
+    struct task_info info = {0};
+    void *memory = NULL;
     enum error error = sys_task_info(HANDLE_NONE, &info);
     if (error != ERR_NONE) {
         return error;

@@ -327,6 +327,7 @@ static enum error call_driver(struct stub_call *stub) {
         (void)!handle_duplicate(stub->handle[2], RIGHT_ALL, 0, &driver->event);
         stub->handle[0] = fake_event();
     }
+    assert(stub->buffer != NULL && stub->capacity >= sizeof info);
     memcpy(stub->buffer, &info, sizeof info);
     stub->received = sizeof info;
     return ERR_NONE;

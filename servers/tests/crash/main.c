@@ -56,9 +56,15 @@ int main(int argc, char **argv) {
     static const struct {
         const char *name;
         void (*run)(void);
-    } ways[] = {{"null", crash_null},       {"constant", crash_constant},       {"kernel", crash_kernel},
-                {"jump", crash_jump},       {"instruction", crash_instruction}, {"privilege", crash_privilege},
-                {"stack", crash_stack},     {"abort", crash_abort},             {"exit", crash_exit}};
+    } ways[] = {{"null", crash_null},
+                {"constant", crash_constant},
+                {"kernel", crash_kernel},
+                {"jump", crash_jump},
+                {"instruction", crash_instruction},
+                {"privilege", crash_privilege},
+                {"stack", crash_stack},
+                {"abort", crash_abort},
+                {"exit", crash_exit}};
     for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
         if (argc == 2 && strcmp(argv[1], ways[i].name) == 0) {
             ways[i].run();

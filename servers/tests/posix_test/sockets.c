@@ -36,7 +36,7 @@ static void kinds(struct checks *t) {
 
 static void streams_without_peer(struct checks *t) {
     char byte = 0;
-    struct sockaddr_in address;
+    struct sockaddr_in address = {0};
     socklen_t length = sizeof address;
     int fd = socket(AF_INET, SOCK_STREAM, 0), other = socket(AF_INET, SOCK_STREAM, 0);
     CHECK_ERRNO(t, (int)recv(fd, &byte, 1, 0), ENOTCONN);
