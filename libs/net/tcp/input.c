@@ -338,7 +338,7 @@ static enum verdict check_ack(struct arrival *in) {
             tcb->retries = 0; /* probes go on as long as they are answered */
         }
     }
-    bool fin_acked = tcb->fin_sent && seq_after(tcb->snd.una, tcb->fin);
+    bool fin_acked = tcb->fin_sent && seq_after(tcb->snd.una, tcb->snd.fin);
     return fin_acked ? take_fin_acknowledged(in) : GO_ON;
 }
 

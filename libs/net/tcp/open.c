@@ -27,10 +27,9 @@ void tcp_start_sending(struct tcb *tcb, struct sequence iss, net_time now) {
     rtt_init(&tcb->rtt);
     tcb->snd.mss = MSS_DEFAULT;
     congestion_init(&tcb->congestion, &CONGESTION_NEW_RENO, MSS_DEFAULT);
-    tcb->scaling = true;
+    tcb->rcv.scaling = true;
     tcb->rcv.shift = tcp_window_shift(tcb->receive.most);
     tcb->syn_due = true;
-    tcb->opened = now;
     tcb->heard = now;
 }
 
@@ -38,9 +37,9 @@ void tcp_start_sending(struct tcb *tcb, struct sequence iss, net_time now) {
 static void take_options(struct tcp *tcp, struct tcb *tcb, const struct tcp_options *options) {
     uint32_t mss = options->mss != 0 ? tcp_max(options->mss, MSS_LEAST) : MSS_DEFAULT;
     tcb->snd.mss = (uint16_t)tcp_min(mss, tcp->config.mtu - IPV4_HEADER - TCP_HEADER);
-    tcb->scaling = tcb->scaling && options->has_window_scale;
-    tcb->snd.shift = tcb->scaling ? (uint8_t)tcp_min(options->window_scale, SHIFT_MOST) : 0;
-    tcb->rcv.shift = tcb->scaling ? tcb->rcv.shift : 0;
+    tcb->rcv.scaling = tcb->rcv.scaling && options->has_window_scale;
+    tcb->snd.shift = tcb->rcv.scaling ? (uint8_t)tcp_min(options->window_scale, SHIFT_MOST) : 0;
+    tcb->rcv.shift = tcb->rcv.scaling ? tcb->rcv.shift : 0;
     congestion_init(&tcb->congestion, &CONGESTION_NEW_RENO, tcb->snd.mss);
     if (tcb->retransmits != 0) {
         tcb->congestion.cwnd = tcb->snd.mss;

@@ -22,7 +22,7 @@ static bool plan_retransmit(const struct tcb *tcb, struct plan *plan) {
     uint32_t out = tcb->snd.max.value - tcb->snd.una.value;
     plan->seq = tcb->snd.una;
     plan->length = tcp_min(tcp_min(tcb->snd.mss, out), buffer_length(&tcb->send));
-    plan->fin = tcb->fin_sent && seq_equal(seq_add(plan->seq, plan->length), tcb->fin);
+    plan->fin = tcb->fin_sent && seq_equal(seq_add(plan->seq, plan->length), tcb->snd.fin);
     plan->push = seq_equal(seq_add(plan->seq, plan->length), tcp_send_end(tcb));
     plan->resend = true;
     return plan->length != 0 || plan->fin;
@@ -131,7 +131,7 @@ static void compose_syn(struct tcp *tcp, struct tcb *tcb, struct tcp_departure *
     fill_header(tcb, out, tcb->iss, answer ? TCP_SYN | TCP_ACK : TCP_SYN);
     out->header.window = (uint16_t)window;
     out->header.options.mss = (uint16_t)(tcp->config.mtu - HEADERS);
-    out->header.options.has_window_scale = tcb->scaling;
+    out->header.options.has_window_scale = tcb->rcv.scaling;
     out->header.options.window_scale = tcb->rcv.shift;
     if (answer) {
         tcb->rcv.adv = seq_max(tcb->rcv.adv, seq_add(tcb->rcv.nxt, window));
@@ -192,7 +192,7 @@ static void count_sent(struct tcp *tcp, struct tcb *tcb, const struct plan *plan
     }
     if (plan->fin && !tcb->fin_sent) {
         tcb->fin_sent = true;
-        tcb->fin = seq_add(plan->seq, plan->length);
+        tcb->snd.fin = seq_add(plan->seq, plan->length);
     }
     tcb->snd.nxt = seq_max(tcb->snd.nxt, end);
     tcb->snd.max = seq_max(tcb->snd.max, end);

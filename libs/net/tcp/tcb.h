@@ -55,69 +55,67 @@ struct tcp_backlog {
 
 struct tcb {
     struct tcp_entry entry;
-    uint8_t state; /* enum tcp_state; set by tcp_set_state only */
-    uint8_t ttl;
 
     /* Who it belongs to. socket 0: half-open, waiting to be accepted, or an orphan. Owner: user.c, listen.c.
      */
-    net_owner owner;
     net_socket_id socket;
+    net_owner owner;
+    uint8_t state;               /* enum tcp_state; set by tcp_set_state only */
+    bool is_bound, is_orphan;    /* in a port's bucket (table.c); its user has closed it */
+    bool was_open;               /* has been ESTABLISHED */
+    uint32_t heap_index;         /* TCP_NO_HEAP: not in the heap (timers.c) */
     struct tcb *listener;        /* while half-open or waiting to be accepted */
     struct list sibling;         /* in one of the listener's two lists */
     struct tcp_backlog *backlog; /* in LISTEN */
-    struct tcb *next_bound;      /* in its port's bucket, when is_bound (table.c) */
-    bool is_bound, is_orphan;
+    struct tcb *next_bound;
 
     /* Where it stands in line. Owner: output.c (due), user.c (changed), timers.c (heap). */
     struct list due;     /* in tcp->due or tcp->parked */
     struct list changed; /* in tcp->changed */
-    uint32_t heap_index; /* TCP_NO_HEAP: not in the heap */
     net_time heap_time;  /* <= the true deadline */
 
     /* Send sequence variables. snd.nxt falls back to snd.una on a timeout, snd.max never does.
      * send holds the bytes from snd.una on, from iss+1 on while the SYN is unacknowledged. */
+    struct sequence iss;
     struct {
         struct sequence una, nxt, max, wl1, wl2;
         struct sequence push;  /* end of the last write: PSH goes there */
         struct sequence small; /* end of the last segment that was not full (Minshall's Nagle) */
+        struct sequence fin;   /* our FIN, if fin_sent */
         uint32_t wnd, wnd_max; /* bytes */
         uint16_t mss;
         uint8_t shift;
     } snd;
-    struct sequence iss;
     struct buffer send;
 
     /* Receive sequence variables. receive holds in-order bytes up to rcv.nxt, and beyond it those in `gaps`.
      */
+    struct sequence irs;
     struct {
         struct sequence nxt, adv; /* adv: the right edge of the window as the peer knows it */
         struct sequence acked;    /* rcv.nxt as the last segment said it */
         struct sequence fin;      /* where the peer's FIN stands, if fin_known */
         uint16_t mss;             /* the largest segment that came */
         uint8_t shift;
+        bool scaling; /* both sides have offered a window scale (ours to be offered) */
     } rcv;
-    bool scaling; /* both sides have offered a window scale (ours to be offered) */
-    struct sequence irs;
     struct buffer receive;
-    struct gaps gaps;
+    struct gaps *gaps; /* null: nothing is out of order */
 
     /* What is due to be sent, and what holds it back. */
-    bool syn_due, reset_due, retransmit_due, probe_due, fin_queued, override, cork;
-    bool fin_known, fin_taken; /* the peer's FIN: it has come; it was next in order */
-    bool fin_sent;             /* ours, at `fin` */
-    struct sequence fin;
-    uint8_t
-        acks_due; /* ACKs owed at once, each by itself (RFC 5681 4.2: duplicates are counted by the peer) */
+    net_time ack_at;    /* the delayed ACK; NET_NEVER: none */
+    uint8_t acks_due;   /* owed at once, each by itself (RFC 5681 4.2: the peer counts duplicates) */
     uint8_t quick_acks; /* at a connection's start ACKs are not delayed */
     bool interactive;   /* answers carry the ACKs: delay them from the start */
-    net_time ack_at;    /* the delayed ACK; NET_NEVER: none */
+    bool syn_due, reset_due, retransmit_due, probe_due, override, cork;
+    bool fin_queued, fin_sent;
+    bool fin_known, fin_taken; /* the peer's FIN: it has come; it was next in order */
 
     /* Time. Owner: timers.c. */
-    struct tcp_timer timer;
     uint8_t retries; /* timeouts, probes or keep-alives in a row that brought nothing */
     uint8_t probes;  /* of the shut window, answered or not: they come ever more slowly */
-    net_time heard;  /* the last acceptable segment */
-    net_time opened;
+    struct tcp_timer timer;
+    net_time heard;   /* the last acceptable segment */
     net_time excused; /* an unacceptable segment was last answered */
 
     struct rtt rtt;
@@ -132,14 +130,15 @@ struct tcb {
 
     /* What the user asked for. Owner: user.c. */
     uint16_t keep_idle, keep_interval; /* seconds */
-    uint8_t keep_count;
+    uint8_t keep_count, ttl;
     bool keepalive, nodelay, reuse_address;
-    bool was_open;              /* has been ESTABLISHED */
     bool shut_read, space_lent; /* lent: net_send_space gave out pieces of the send ring */
     int32_t linger;             /* seconds; -1: off */
     enum error error;           /* pending, for the user */
     enum error soft_error;      /* the last thing the network said; why a timeout happened */
 };
+
+_Static_assert(sizeof(struct tcb) <= 512, "a connection should fit into the arena's run of 512 bytes");
 
 #define TCP_NO_HEAP UINT32_MAX
 #define TCP_REPLIES 64 /* a power of two */

@@ -35,6 +35,30 @@ static void ack_in_order(struct tcp *tcp, struct tcb *tcb, net_time now) {
     }
 }
 
+/* Notes what has arrived beyond a gap. Returns how many bytes are thereby there in order; *kept false: there
+ * is no room for the note, so the bytes must not be counted as arrived. */
+static uint32_t note_arrival(struct tcp *tcp, struct tcb *tcb, uint32_t offset, uint32_t end, bool *kept) {
+    void *memory = tcb->gaps;
+    *kept = true;
+    if (memory == NULL && offset == 0) {
+        return end;
+    }
+    if (memory == NULL) {
+        *kept = arena_take(tcp->arena, NET_OWNER_ENGINE, sizeof *tcb->gaps, &memory) == ERR_NONE;
+        if (!*kept) {
+            return 0;
+        }
+        tcb->gaps = memory;
+        tcb->gaps->count = 0;
+    }
+    uint32_t arrived = gaps_add(tcb->gaps, offset, end, kept);
+    if (gaps_empty(tcb->gaps)) {
+        arena_give(tcp->arena, NET_OWNER_ENGINE, tcb->gaps);
+        tcb->gaps = NULL;
+    }
+    return arrived;
+}
+
 /* Puts `text`, which starts `offset` bytes beyond rcv.nxt, into the stream. Returns by how much rcv.nxt
  * moves. */
 static uint32_t store(struct tcp *tcp, struct tcb *tcb, uint32_t offset, struct span text) {
@@ -43,24 +67,19 @@ static uint32_t store(struct tcp *tcp, struct tcb *tcb, uint32_t offset, struct 
         return 0;
     }
     uint32_t held = buffer_length(&tcb->receive);
-    if (buffer_reserve(&tcb->receive, tcp->arena, tcb->owner, held + end) != ERR_NONE) {
+    bool kept = buffer_reserve(&tcb->receive, tcp->arena, tcb->owner, held + end) == ERR_NONE;
+    uint32_t arrived = kept ? note_arrival(tcp, tcb, offset, end, &kept) : 0;
+    if (!kept) {
         tcp->counters->tcp_no_memory++;
         return 0;
     }
-    uint32_t arrived = end;
-    bool kept = true;
-    if (offset != 0 || !gaps_empty(&tcb->gaps)) {
-        arrived = gaps_add(&tcb->gaps, offset, end, &kept);
-    }
-    if (kept) {
-        (void)ring_place(&tcb->receive.ring, offset, text.data, end - offset);
-        ring_extend(&tcb->receive.ring, arrived);
-    }
+    (void)ring_place(&tcb->receive.ring, offset, text.data, end - offset);
+    ring_extend(&tcb->receive.ring, arrived);
     return arrived;
 }
 
 static void take_data(struct tcp *tcp, struct tcb *tcb, struct sequence seq, struct span text, net_time now) {
-    bool had_gaps = !gaps_empty(&tcb->gaps);
+    bool had_gaps = tcb->gaps != NULL;
     uint32_t offset = seq.value - tcb->rcv.nxt.value;
     uint32_t arrived = store(tcp, tcb, offset, text);
     tcb->rcv.nxt = seq_add(tcb->rcv.nxt, arrived);
