@@ -42,6 +42,7 @@ def passes(guest, command, limit=120):
 @pytest.mark.parametrize("build, cpus", KINDS, ids=NAMES)
 def test_from_inside(make_guest, build, cpus):
     guest = make_guest(build=build, cpus=cpus).boot()
+    passes(guest, "init_ipc_test")
     passes(guest, "fs_test")
     with listener(echo) as port:
         passes(guest, f"posix_test {HOST} {port}")

@@ -1,0 +1,1 @@
+$(call program,init_ipc_test,posix)
