@@ -11,7 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DRIVER_PATIENCE 2000000000ull /* ns to wait for a driver before serving without one */
+#define DRIVER_PATIENCE  2000000000ull /* ns to wait for a driver before serving without one */
+#define ADDRESS_PATIENCE 3000000000ull /* ns to wait for an address before serving without one */
 #define ENGINE_SHARE(quota)                                                                                  \
     ((quota) / 8 * 5) /* of the task's memory; buffers for frames and the tables have the rest */
 #define ENGINE_LEAST (2u << 20)
@@ -26,12 +27,31 @@ static void on_closed(void *context, uint64_t badge) {
     badge_closed(context, badge);
 }
 
+/* Clients find the server when there is an address to connect from, so that what is started at boot does not
+ * fail for being early; or, where none comes, after a while. */
+static void make_known(struct tcpip *tcpip) {
+    struct net_interface interface;
+    net_interface(tcpip->net, &interface);
+    if (interface.bound || clock_now() >= tcpip->known_at) {
+        tcpip->known_at = NEVER;
+        if (name_publish("tcpip", tcpip->server.port) != ERR_NONE) {
+            log_line("cannot make myself known");
+        }
+    }
+}
+
 static void on_idle(void *context) {
-    batch_run(context);
+    struct tcpip *tcpip = context;
+    batch_run(tcpip);
+    if (tcpip->known_at != NEVER) {
+        make_known(tcpip);
+    }
 }
 
 static uint64_t deadline(void *context) {
-    return batch_deadline(context);
+    const struct tcpip *tcpip = context;
+    uint64_t next = batch_deadline(context);
+    return next < tcpip->known_at ? next : tcpip->known_at;
 }
 
 static void on_event(void *context, uint64_t bits) {
@@ -121,7 +141,8 @@ static enum error start(struct tcpip *tcpip) {
         error = server_init_event(&tcpip->server, &handlers, tcpip, tcpip->receive_buffer,
                                   sizeof tcpip->receive_buffer, event);
     }
-    return error == ERR_NONE ? name_publish("tcpip", tcpip->server.port) : error;
+    tcpip->known_at = clock_now() + ADDRESS_PATIENCE;
+    return error;
 }
 
 int main(void) {

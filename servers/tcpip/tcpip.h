@@ -88,6 +88,7 @@ struct tcpip {
     struct random random;
     uint64_t seed[2];
     bool link_up, busy; /* busy: work was left, look again at once */
+    uint64_t known_at;  /* when to publish the port at the latest, ns; NEVER: it is published */
 
     struct session sessions[SESSIONS_MAX];
     struct socket sockets[SOCKETS_MAX];
