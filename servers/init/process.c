@@ -24,6 +24,11 @@ struct process *process_find(struct init *init, uint32_t id) {
     return NULL;
 }
 
+bool process_alive(const struct process *process) {
+    return process->state == PROCESS_RUNNING ||
+           (process->state == PROCESS_RESTING && process->restart_at != NEVER);
+}
+
 struct process *process_named(struct init *init, const char *name) {
     for (unsigned i = 0; i < PROCESSES; i++) {
         struct process *process = &init->processes[i];
@@ -38,9 +43,7 @@ struct process *process_named(struct init *init, const char *name) {
 bool process_will_serve(const struct init *init, const char *name) {
     for (unsigned i = 0; i < PROCESSES; i++) {
         const struct process *process = &init->processes[i];
-        bool alive = process->state == PROCESS_RUNNING ||
-                     (process->state == PROCESS_RESTING && process->restart_at != NEVER);
-        if (alive && manifest_names(&process->entry->serves, name)) {
+        if (process_alive(process) && manifest_names(&process->entry->serves, name)) {
             return true;
         }
     }

@@ -14,7 +14,9 @@ enum error process_spawn(struct init *init, const struct process *parent, const 
 
 /* By id, running or not; null: there is none. */
 struct process *process_find(struct init *init, uint32_t id);
-/* A running task of the manifest by its name. */
+/* It runs, or is a task of the manifest that will again. */
+bool process_alive(const struct process *process);
+/* A task of the manifest that runs or will be started again, by its name. */
 struct process *process_named(struct init *init, const char *name);
 
 /* Is there a task that publishes the name, or will when it is started again? */

@@ -146,7 +146,7 @@ static void on_kill(void *context, struct request *request, uint32_t id, const c
     struct init *init = context;
     const struct process *process = asker(init, request);
     const struct process *target = name[0] != '\0' ? process_named(init, name) : process_find(init, id);
-    if (process == NULL || target == NULL || target->state != PROCESS_RUNNING) {
+    if (process == NULL || target == NULL || !process_alive(target)) {
         request_fail(request, process != NULL ? ERR_NOT_FOUND : ERR_NO_RIGHT);
         return;
     }
@@ -154,7 +154,8 @@ static void on_kill(void *context, struct request *request, uint32_t id, const c
         request_fail(request, ERR_NO_RIGHT);
         return;
     }
-    enum error error = sys_task_kill(target->task, 0);
+    /* A server that died a moment ago and will be back is as dead as the caller wants it. */
+    enum error error = target->state == PROCESS_RUNNING ? sys_task_kill(target->task, 0) : ERR_NONE;
     if (error != ERR_NONE) {
         request_fail(request, error);
         return;
