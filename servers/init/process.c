@@ -32,8 +32,7 @@ bool process_alive(const struct process *process) {
 struct process *process_named(struct init *init, const char *name) {
     for (unsigned i = 0; i < PROCESSES; i++) {
         struct process *process = &init->processes[i];
-        if (process->state == PROCESS_RUNNING && process->entry->at_boot &&
-            strcmp(process->name, name) == 0) {
+        if (process_alive(process) && process->entry->at_boot && strcmp(process->name, name) == 0) {
             return process;
         }
     }
