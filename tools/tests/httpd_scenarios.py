@@ -373,6 +373,29 @@ def steady_load(address, connections=64, seconds=3):
     return float(re.search(r"Requests/sec:\s+([\d.]+)", done.stdout)[1])
 
 
+def many_in_step(address, requests=10_000, at_once=64):
+    """So many at a time over connections that stay, each opened when the one before was answered (see many_at_once)."""
+    links = []
+    try:
+        for _ in range(at_once):
+            links.append(Link(address))
+            assert links[-1].get("/small.txt").status == 200
+        for _ in range(requests // at_once):
+            for link in links:
+                link.send(request("/small.txt"))
+            for link in links:
+                assert link.answer().body == TREE["small.txt"]
+    finally:
+        for link in links:
+            link.__exit__()
+
+
+def new_connections(address, requests=10_000):
+    """A new connection for each."""
+    for _ in range(requests):
+        assert ask(address, request("/small.txt", "Connection: close")).body == TREE["small.txt"]
+
+
 def one_after_the_other(address, requests=10_000):
     """One keep-alive connection; every body is looked at."""
     link = http.client.HTTPConnection(*address, timeout=LIMIT)

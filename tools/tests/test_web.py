@@ -48,11 +48,12 @@ def test_slow_clients(web_guest):
 
 
 def test_load(web_guest):
-    """10,000 requests one after the other, and 64 at a time over connections that stay."""
+    """10,000 requests one after the other, 64 at a time over connections that stay, and new connections; then the
+    machine's resources are what they were."""
     address = ("127.0.0.1", web_guest.ports[80])
     httpd_scenarios.many_at_once(address, 64)
     before = web_guest.resources()
     httpd_scenarios.one_after_the_other(address)
-    httpd_scenarios.load(address, keep=True)
-    httpd_scenarios.load(address, requests=1000, at_once=1)
+    httpd_scenarios.many_in_step(address)
+    httpd_scenarios.new_connections(address, requests=2000)
     assert web_guest.resources() == before
