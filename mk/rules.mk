@@ -36,7 +36,10 @@ $(sysroot)/stamp: tools/sysroot tools/debian.py
 
 # --- objects
 
-$(out)/obj/kernel/%.o: kernel/%.c | $(stubs) $(sysroot)/stamp
+# Where the compiler's flags come from: other flags, other objects.
+flags_from := mk/config.mk mk/rules.mk
+
+$(out)/obj/kernel/%.o: kernel/%.c $(flags_from) | $(stubs) $(sysroot)/stamp
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(kernel_flags) -c $< -o $@
@@ -49,28 +52,28 @@ $(embedders): $(if $(filter init,$(programs)),$(init_elf))
 $(out)/programs/%.stripped: $(out)/programs/%.elf
 	$(Q)$(OBJCOPY) --strip-all $< $@
 
-$(out)/obj/kernel/%.o: kernel/%.S | $(stubs) $(sysroot)/stamp
+$(out)/obj/kernel/%.o: kernel/%.S $(flags_from) | $(stubs) $(sysroot)/stamp
 	$(call say,AS,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(kernel_flags) -DINIT_ELF='"$(init_elf)"' -c $< -o $@
 
-$(out)/obj/boot/%.o: boot/%.S | $(stubs) $(sysroot)/stamp
+$(out)/obj/boot/%.o: boot/%.S $(flags_from) | $(stubs) $(sysroot)/stamp
 	$(call say,AS,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(kernel_flags) -DINIT_ELF='"$(init_elf)"' -c $< -o $@
 
 # `own` is the folder of the part that an object belongs to; set per part below.
-$(out)/obj/%.o: %.c | $(stubs) $(sysroot)/stamp
+$(out)/obj/%.o: %.c $(flags_from) | $(stubs) $(sysroot)/stamp
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(task_flags) -iquote $(own) -c $< -o $@
 
-$(out)/obj/%.o: %.S | $(stubs) $(sysroot)/stamp
+$(out)/obj/%.o: %.S $(flags_from) | $(stubs) $(sysroot)/stamp
 	$(call say,AS,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(task_flags) -iquote $(own) -c $< -o $@
 
-$(host)/obj/%.o: %.c | $(stubs) $(sysroot)/stamp
+$(host)/obj/%.o: %.c $(flags_from) | $(stubs) $(sysroot)/stamp
 	$(call say,HOSTCC,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(host_flags) -iquote $(own) -c $< -o $@
