@@ -2,6 +2,8 @@
 #include "self.h"
 
 static void report(const char *what, uint64_t instructions, uint64_t ns, uint64_t rounds) {
+    if (rounds == 0)
+        return;
     print("BENCH ");
     print(what);
     print(" instructions=");
