@@ -75,6 +75,17 @@ def test_what_it_makes_compiles_without_warnings(tmp_path):
                    check=True)
 
 
+def test_messages_arrive_as_they_were_sent(tmp_path):
+    generate(tmp_path, EVERYTHING)
+    stubs = [ROOT / "libs/os" / name for name in ("stub.c", "stub_server.c")]
+    program = tmp_path / "roundtrip"
+    subprocess.run(["clang", "-std=gnu2x", "-g", "-Wall", "-Wextra", "-Werror", "-fsanitize=address,undefined",
+                    f"-I{ROOT}/tools/tests/idl/fake", f"-I{ROOT}/libs", f"-I{tmp_path}",
+                    ROOT / "tools/tests/idl/roundtrip.c", *stubs, "-o", program], check=True)
+    run = subprocess.run([program], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
 def test_every_interface_of_the_system_is_sound(tmp_path):
     numbers = {}
     for source in sorted((ROOT / "libs/ipc").glob("*.idl")):
