@@ -34,7 +34,8 @@ def test_boot_archive_is_the_same_each_time(tmp_path):
     assert archives[0] == archives[1]
     with tarfile.open(tmp_path / "a.tar") as tar:
         assert tar.extractfile("manifest").read() == b"one line\n"
-        assert tar.getnames() == sorted(tar.getnames())
+        names = [name for name in tar.getnames() if name != "padding"]
+        assert names == sorted(names)
         for program in PROGRAM:
             assert tar.extractfile(f"bin/{program.stem}").read(4) == b"\x7fELF"
             lines = tar.extractfile(f"sym/{program.stem}").read().decode().splitlines()
