@@ -12,7 +12,7 @@
 
 enum { MEMORY = 16 << 20, MANY = 200 };
 #define HOUR (3600 * NET_SECOND)
-#define B UINT32_C(0x0a000002)
+#define B    UINT32_C(0x0a000002)
 
 static struct sim *sim;
 static struct sim_node *a, *b;
