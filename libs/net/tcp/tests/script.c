@@ -174,8 +174,8 @@ static void same(const char *where, int line, const char *what, uint64_t got, ui
 }
 
 void script_out(struct script *script, const char *where, int line, struct shape shape) {
-    struct tcp_header header;
-    struct span text;
+    struct tcp_header header = {0};
+    struct span text = {0};
     if (!script_take(script, &header, &text)) {
         fail_at(where, line, "segments due", 0, 1);
     }

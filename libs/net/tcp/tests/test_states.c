@@ -421,6 +421,18 @@ static void test_fin_before_its_data(void **state) {
     STATE(TCP_CLOSE_WAIT);
 }
 
+/* The stream ends where the first FIN said; another one elsewhere changes nothing. */
+static void test_second_fin(void **state) {
+    struct script *s = *state;
+    script_reach(s, TCP_ESTABLISHED);
+    IN(.flags = FIN | ACK, .seq = 11, .ack = 1, .length = 10);
+    OUT(.flags = ACK, .seq = 1, .ack = 1);
+    IN(.flags = FIN | ACK, .seq = 101, .ack = 1);
+    IN(.flags = ACK, .seq = 1, .ack = 1, .length = 10);
+    OUT(.flags = ACK, .seq = 1, .ack = 22);
+    STATE(TCP_CLOSE_WAIT);
+}
+
 static void test_fin_wait_1_to_closing(void **state) {
     struct script *s = *state;
     script_reach(s, TCP_FIN_WAIT_1);
@@ -518,6 +530,7 @@ int main(void) {
         WITH(test_fin_established),
         WITH(test_fin_in_syn_received),
         WITH(test_fin_before_its_data),
+        WITH(test_second_fin),
         WITH(test_fin_wait_1_to_closing),
         WITH(test_half_close),
         WITH(test_time_wait),
