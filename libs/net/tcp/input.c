@@ -435,7 +435,7 @@ static void input_to_listener(struct tcp *tcp, const struct tcp_segment *segment
 
 bool tcp_input(struct tcp *tcp, const struct tcp_segment *segment, net_time now) {
     struct sequence isn_after;
-    struct tcp_entry *entry = tcp_table_find(tcp, &segment->key);
+    struct tcp_entry *entry = tcp_table_find_receiver(tcp, &segment->key);
     tcp->progress = false;
     if (entry == NULL) {
         input_to_listener(tcp, segment, NULL, now);

@@ -19,6 +19,13 @@ struct tcp_entry *tcp_table_find(const struct tcp *tcp, const struct tcp_key *ke
     return entry;
 }
 
+struct tcp_entry *tcp_table_find_receiver(struct tcp *tcp, const struct tcp_key *key) {
+    if (tcp->recent == NULL || !key_equal(&tcp->recent->key, key)) {
+        tcp->recent = tcp_table_find(tcp, key);
+    }
+    return tcp->recent;
+}
+
 void tcp_table_insert(struct tcp *tcp, struct tcp_entry *entry) {
     struct tcp_entry **bucket = &tcp->buckets[bucket_of(tcp, &entry->key)];
     entry->next = *bucket;
@@ -36,6 +43,7 @@ void tcp_table_remove(struct tcp *tcp, struct tcp_entry *entry) {
     }
     *at = entry->next;
     entry->in_table = false;
+    tcp->recent = tcp->recent == entry ? NULL : tcp->recent;
 }
 
 /* ---- Slots: a free one holds the number of the next free one, shifted up with the low bit set ---- */

@@ -158,6 +158,7 @@ struct tcp {
 
     /* Owner: table.c. */
     struct tcp_entry **buckets;
+    struct tcp_entry *recent; /* whom the last segment was for: mostly the next one is too */
     uint32_t bucket_mask;
     struct tcb **bound; /* by local port; as many buckets */
     struct tcp_entry **slots;
@@ -190,6 +191,8 @@ struct tcp {
 
 /* ---- table.c ---- */
 struct tcp_entry *tcp_table_find(const struct tcp *tcp, const struct tcp_key *key);
+/* The same for a segment that came in. */
+struct tcp_entry *tcp_table_find_receiver(struct tcp *tcp, const struct tcp_key *key);
 void tcp_table_insert(struct tcp *tcp, struct tcp_entry *entry);
 void tcp_table_remove(struct tcp *tcp, struct tcp_entry *entry);
 /* Gives the entry a slot, by which it can be walked over. false: all are taken. */

@@ -15,7 +15,7 @@ struct checksum {
 
 /* Adds `length` bytes. */
 void checksum_add(struct checksum *sum, const void *data, size_t length);
-/* Copies `length` bytes and adds them, in one pass. The two must not overlap. */
+/* Copies `length` bytes and adds them. The two must not overlap. */
 void checksum_copy(struct checksum *sum, void *to, const void *from, size_t length);
 /* Adds a sum that was made, from zero, over the bytes that follow. */
 void checksum_combine(struct checksum *sum, const struct checksum *piece);
