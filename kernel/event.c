@@ -65,8 +65,8 @@ enum error sys_event_wait(struct kernel *kernel, struct task *task) {
 void interrupt_deliver(struct kernel *kernel, uint32_t number) {
     struct interrupt *interrupt = number < INTERRUPTS_MAX ? kernel->interrupts[number] : NULL;
     if (!interrupt) {
+        machine_interrupt_complete(kernel, number); /* while enabled, else the controller may ignore it */
         machine_interrupt_enable(kernel, number, false);
-        machine_interrupt_complete(kernel, number);
         return;
     }
     interrupt->pending = true;

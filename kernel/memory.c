@@ -211,7 +211,7 @@ enum error sys_memory_map(struct kernel *kernel, struct task *task) {
     if (offset % PAGE_SIZE || length % PAGE_SIZE || offset >= memory->size || length > memory->size - offset)
         return ERR_INVALID;
     error = space_map(kernel, &target->space, memory, offset, length ? length : memory->size - offset,
-                      (uint32_t)rights, &address);
+                      (uint32_t)rights, handle->rights, &address);
     if (!error)
         context_set(task, A1, address);
     return error;

@@ -12,6 +12,7 @@
 #define PTE_A      (1ull << 6)
 #define PTE_D      (1ull << 7)
 #define PTE_DEVICE (1ull << 8) /* for software: not memory */
+#define PTE_LOAD   (1ull << 9) /* for software: who mapped it may write the memory, so task_write may */
 
 #define TABLE_ENTRIES 512
 

@@ -54,7 +54,8 @@ static HOT uint64_t *entry_find(const struct space *space, uint64_t address) {
 }
 
 HOT_INLINE void *space_reach(const struct space *space, uint64_t address, enum access access) {
-    static const uint64_t needed[] = {PTE_V | PTE_U | PTE_R, PTE_V | PTE_U | PTE_W, PTE_V | PTE_U};
+    static const uint64_t needed[] = {PTE_V | PTE_U | PTE_R, PTE_V | PTE_U | PTE_W, PTE_V | PTE_U,
+                                      PTE_V | PTE_U | PTE_LOAD};
     if (address >= USER_END)
         return NULL;
     uint64_t *entry = entry_find(space, address);
@@ -182,11 +183,12 @@ static void mapping_free(struct kernel *kernel, struct space *space, struct mapp
 
 /* ---- map and unmap ---- */
 
-static uint64_t flags_of(const struct memory *memory, uint32_t rights) {
+static uint64_t flags_of(const struct memory *memory, uint32_t rights, uint32_t held) {
     uint64_t flags = PTE_V | PTE_U | PTE_A | PTE_D;
     flags |= rights & RIGHT_READ ? PTE_R : 0;
     flags |= rights & RIGHT_WRITE ? PTE_W : 0;
     flags |= rights & RIGHT_EXECUTE ? PTE_X : 0;
+    flags |= held & RIGHT_WRITE ? PTE_LOAD : 0;
     return flags | (memory->device ? PTE_DEVICE : 0);
 }
 
@@ -209,12 +211,12 @@ static enum error entries_set(struct kernel *kernel, struct space *space, struct
 }
 
 enum error space_map(struct kernel *kernel, struct space *space, struct memory *memory, uint64_t offset,
-                     uint64_t length, uint32_t rights, uint64_t *address) {
+                     uint64_t length, uint32_t rights, uint32_t held, uint64_t *address) {
     uint64_t at = *address;
     enum error error = place(space, length, &at);
     if (error)
         return error;
-    error = entries_set(kernel, space, memory, offset, length, flags_of(memory, rights), at);
+    error = entries_set(kernel, space, memory, offset, length, flags_of(memory, rights, held), at);
     if (error)
         return error;
     error = mapping_create(kernel, space, at, at + length, memory);

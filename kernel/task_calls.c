@@ -176,7 +176,7 @@ enum error sys_task_write(struct kernel *kernel, struct task *task) {
         return target->state == TASK_ENDED ? ERR_DEAD : ERR_BUSY;
     uint64_t length = context_get(task, A3) < PAYLOAD_MAX ? context_get(task, A3) : PAYLOAD_MAX;
     bool to_failed;
-    error = user_copy((struct place){&target->space, context_get(task, A1), ACCESS_ANY},
+    error = user_copy((struct place){&target->space, context_get(task, A1), ACCESS_LOAD},
                       (struct place){&task->space, context_get(task, A2), ACCESS_READ}, length, &to_failed);
     if (!error)
         context_set(task, A1, length);

@@ -43,7 +43,8 @@ static void lay_out(struct kernel *kernel, struct task *task, uint64_t address, 
     must(memory_create(kernel, task->account, address - start + size, false, &memory), "first task's memory");
     while (memory->ready < memory->size)
         must(memory_fill(kernel, memory), "first task's memory");
-    must(space_map(kernel, &task->space, memory, 0, memory->size, rights, &start), "first task's mapping");
+    must(space_map(kernel, &task->space, memory, 0, memory->size, rights, rights, &start),
+         "first task's mapping");
     object_put(kernel, &memory->object);
     for (uint64_t done = 0; done < length;) {
         uint64_t left = PAGE_SIZE - (address + done) % PAGE_SIZE,

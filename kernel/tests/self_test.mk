@@ -25,4 +25,4 @@ kernel-selftest: kernel-selftest-image ## tests the kernel inside QEMU, without 
 	$(Q)for harts in 1 2; do $(selftest_run) -smp $$harts </dev/null | sed -n '/^ok\|^FAIL\|passed,/p'; done
 
 kernel-bench: kernel-selftest-image ## counts what an IPC round trip costs
-	$(Q)$(selftest_run) -icount shift=0 -append bench </dev/null | grep BENCH
+	$(Q)timeout 120 kernel/tests/measure.py $(selftest)/minato.elf
