@@ -1,7 +1,7 @@
 /* list.h: doubly linked lists whose links stand inside the things that are listed.
  *
- * The head is a `struct list` too; an empty list and an unlinked thing both point at themselves, so that removing
- * twice does no harm. Nothing is allocated. */
+ * The head is a `struct list` too; an empty list and an unlinked thing both point at themselves, so that
+ * removing twice does no harm. Nothing is allocated. */
 #pragma once
 
 #include <stdbool.h>
@@ -12,7 +12,7 @@ struct list {
 };
 
 /* The thing of `type` whose field `member` is at `link`. */
-#define LIST_ENTRY(link, type, member) ((type *)((char *)(link) - offsetof(type, member)))
+#define LIST_ENTRY(link, type, member) ((type *)((char *)(link)-offsetof(type, member)))
 
 /* Makes an empty list, or an unlinked thing. */
 static inline void list_init(struct list *list) {
