@@ -1,26 +1,24 @@
-/* memcpy for all tasks, in place of the C library's: that one copies byte by byte where source and destination are
- * aligned differently, which for payload behind network headers they nearly always are. Here a head of bytes aligns the
- * destination, then eight 64-bit words go a round, whatever the source's alignment: QEMU and current cores do misaligned
- * loads in hardware. */
+/* memcpy.S: memcpy for tasks. The C library's goes byte by byte unless source and destination are aligned alike, which a
+ * packet's payload hardly ever is. QEMU and current cores do misaligned accesses in hardware: eight words a round,
+ * with the ends done by words that overlap the middle. */
     .section .text.memcpy, "ax"
     .globl memcpy
     .type memcpy, @function
 memcpy:
-    mv t6, a0
     li t0, 16
-    bltu a2, t0, .Lbytes
-.Lhead:
-    andi t0, t6, 7
-    beqz t0, .Lblocks
-    lbu t0, 0(a1)
-    sb t0, 0(t6)
-    addi a1, a1, 1
-    addi t6, t6, 1
-    addi a2, a2, -1
-    j .Lhead
-.Lblocks:
+    bltu a2, t0, 4f
+    add a6, a0, a2
+    add a7, a1, a2
+    ld t1, 0(a1)        /* the first word, then on from the destination's next boundary */
+    sd t1, 0(a0)
+    andi t0, a0, 7
+    li t6, 8
+    sub t0, t6, t0
+    add t6, a0, t0
+    add a1, a1, t0
+    sub a2, a2, t0
     li t0, 64
-    bltu a2, t0, .Lwords
+1:  bltu a2, t0, 2f
     ld t1, 0(a1)
     ld t2, 8(a1)
     ld t3, 16(a1)
@@ -40,24 +38,35 @@ memcpy:
     addi a1, a1, 64
     addi t6, t6, 64
     addi a2, a2, -64
-    j .Lblocks
-.Lwords:
-    li t0, 8
-    bltu a2, t0, .Lbytes
+    j 1b
+2:  li t0, 8
+3:  bltu a2, t0, 6f
     ld t1, 0(a1)
     sd t1, 0(t6)
     addi a1, a1, 8
     addi t6, t6, 8
     addi a2, a2, -8
-    j .Lwords
-.Lbytes:
-    beqz a2, .Lend
-    lbu t0, 0(a1)
-    sb t0, 0(t6)
+    j 3b
+4:  li t0, 8            /* fewer than 16 bytes: two words that overlap, or bytes */
+    bltu a2, t0, 7f
+    add a6, a0, a2
+    add a7, a1, a2
+    ld t1, 0(a1)
+    ld t2, -8(a7)
+    sd t1, 0(a0)
+    sd t2, -8(a6)
+    ret
+6:  beqz a2, 9f         /* fewer than 8 are left: the last word once more */
+    ld t1, -8(a7)
+    sd t1, -8(a6)
+    ret
+7:  mv t6, a0
+8:  beqz a2, 9f
+    lbu t1, 0(a1)
+    sb t1, 0(t6)
     addi a1, a1, 1
     addi t6, t6, 1
     addi a2, a2, -1
-    j .Lbytes
-.Lend:
-    ret
+    j 8b
+9:  ret
     .size memcpy, . - memcpy
