@@ -4,8 +4,9 @@
 #include <os/os.h>
 #include <string.h>
 
-#define MICROSECOND      1000u      /* ns */
-#define STARVED_DELAY    5000000ull /* ns until a look at a driver that gives no buffers back */
+#define MICROSECOND      1000u        /* ns */
+#define STARVED_DELAY    5000000ull   /* ns until a look at a driver that gives no buffers back */
+#define AWAY_DELAY       100000000ull /* ns until frames for a driver that is away are looked at again */
 #define FRAMES_PER_BATCH 256
 #define MTU_MOST         2000 /* what a buffer of the pool holds */
 
@@ -85,7 +86,7 @@ uint64_t batch_deadline(struct tcpip *tcpip) {
     }
     net_time next = net_deadline(tcpip->net);
     uint64_t time = next < NET_NEVER / MICROSECOND ? next * MICROSECOND : NEVER;
-    bool stuck = tcpip->device.starved || !tcpip->device.open;
-    uint64_t patience = clock_now() + STARVED_DELAY;
-    return stuck && time < patience ? patience : time;
+    bool away = !tcpip->device.open;
+    uint64_t patience = clock_now() + (away ? AWAY_DELAY : STARVED_DELAY);
+    return (away || tcpip->device.starved) && time < patience ? patience : time;
 }

@@ -74,6 +74,14 @@ static net_socket_id peer_connects(void) {
     return id;
 }
 
+/* What the peer has received; 0 when there is nothing yet. */
+static size_t peer_reads(net_socket_id peer, uint8_t *data, size_t capacity) {
+    size_t got = 0;
+    enum error error = net_read(fake_get()->peer, peer, data, capacity, &got, tcpip_now());
+    assert_true(error == ERR_NONE || error == ERR_WOULD_BLOCK);
+    return got;
+}
+
 /* A client's socket connected to *peer. */
 static handle_t connected(const struct client *client, uint32_t *slot, net_socket_id *peer) {
     static net_socket_id listener;
@@ -463,6 +471,69 @@ static void one_signal_a_batch(void **state) {
     assert_int_equal(fake_get()->tcpip->counters.signals - signals, 1);
 }
 
+/* ---- The driver ---- */
+
+static void connections_outlive_the_driver(void **state) {
+    struct client client = client_make(64);
+    net_socket_id peer;
+    uint32_t slot, sent;
+    size_t got = 0;
+    handle_t socket = connected(&client, &slot, &peer);
+    fake_driver_dies();
+    for (size_t i = 0; i < 30000; i++) {
+        out[i] = (uint8_t)(i * 11);
+    }
+    OK(tcpip_send(socket, false, false, out, 30000, &sent));
+    fake_pass(100000000);
+    fake_driver_returns();
+    assert_int_equal(fake_get()->driver.opens, 2);
+    while (got < 30000) {
+        fake_pass(50000000);
+        got += peer_reads(peer, in + got, sizeof in - got);
+    }
+    assert_memory_equal(in, out, 30000);
+    assert_int_equal(fake_get()->tcpip->device.counters.bad_descriptors, 0);
+}
+
+/* Without a driver nothing is sent for a while; then time goes on as on a cut wire, and what waits ends with
+ * an error. */
+static void a_driver_that_stays_away_is_a_cut_wire(void **state) {
+    struct client client = client_make(64);
+    uint32_t slot;
+    handle_t socket = make_socket(&client, TCPIP_STREAM, &slot);
+    fake_driver_dies();
+    device_refresh(&fake_get()->tcpip->device);
+    assert_false(fake_get()->tcpip->device.open);
+    assert_int_equal(tcpip_connect(socket, true, &peer80), FAKE_PENDING);
+    fake_pass(1000000000);
+    assert_false(fake_parked()->answered);
+    for (int i = 0; i < 300 && !fake_parked()->answered; i++) {
+        fake_get()->time += 900000000;
+        fake_pump();
+    }
+    assert_true(fake_parked()->answered);
+    assert_int_not_equal(fake_parked()->word[0], ERR_NONE);
+    assert_true(fake_get()->tcpip->device.counters.frames_lost > 0);
+}
+
+static void a_stalled_driver_loses_nothing(void **state) {
+    struct client client = client_make(64);
+    net_socket_id peer;
+    uint32_t slot, sent;
+    size_t got = 0;
+    handle_t socket = connected(&client, &slot, &peer);
+    fake_get()->driver.silent = true;
+    OK(tcpip_send(socket, false, false, out, 60000, &sent));
+    fake_pass(50000000);
+    assert_true(batch_deadline(fake_get()->tcpip) > fake_get()->time); /* no spinning while nothing moves */
+    fake_get()->driver.silent = false;
+    while (got < sent) {
+        fake_pass(50000000);
+        got += peer_reads(peer, in + got, sizeof in - got);
+    }
+    assert_memory_equal(in, out, sent);
+}
+
 /* ---- Datagrams and names ---- */
 
 static void datagrams_carry_their_peer(void **state) {
@@ -580,6 +651,9 @@ int main(void) {
         TEST(clients_die_in_every_phase),
         TEST(an_adopted_socket_outlives_its_maker),
         TEST(one_signal_a_batch),
+        TEST(connections_outlive_the_driver),
+        TEST(a_driver_that_stays_away_is_a_cut_wire),
+        TEST(a_stalled_driver_loses_nothing),
         TEST(datagrams_carry_their_peer),
         TEST(numeric_names_resolve_at_once),
         TEST(reports_are_text),
