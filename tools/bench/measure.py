@@ -22,6 +22,10 @@ def first_byte(doors, path, limit=120):
             link = attempt(doors[tries % len(doors)])
             links[link] = request
             tries += 1
+            if len(links) > 400:
+                oldest = next(iter(links))
+                del links[oldest]
+                oldest.close()
             ready, writable, _ = select.select(links, [one for one in links if links[one]], [], 0.01)
             if any(answered(one) for one in ready):
                 return time.monotonic()
@@ -117,20 +121,13 @@ def flush_count(guest):
     return counts.get("full", 0) + (counts.get("partial", 0) + counts.get("elided", 0)) / 8
 
 
-def flushes(guest, units, work):
-    """TLB flushes per unit of work."""
-    before = flush_count(guest)
-    work()
-    return (flush_count(guest) - before) / units
-
-
 def instruction_count(path):
     """The guest's instructions so far, from the counting plugin's file."""
     return int.from_bytes(path.read_bytes()[:8], "little")
 
 
-def instructions(path, units, work):
-    """Instructions per unit of work."""
-    before = instruction_count(path)
+def per_unit(count, units, work):
+    """By how much count() grows in the work, per unit of it."""
+    before = count()
     work()
-    return (instruction_count(path) - before) / units
+    return (count() - before) / units

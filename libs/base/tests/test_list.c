@@ -1,10 +1,12 @@
 /* test_list.c: lists keep their order, and removing twice does no harm. */
-#include <base/list.h>
-
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
+
+#include <base/list.h>
 
 struct thing {
     int value;
