@@ -3,15 +3,18 @@
 #include "crash.h"
 
 #include "archive.h"
+#include "loader.h"
 #include "symbols.h"
 
 #include <os/os.h>
 #include <os/syscall.h>
 #include <stdio.h>
 
-#define FRAMES_MAX 16
-#define REGISTERS  32
-#define WHERE_SIZE (SYMBOL_SIZE + 32)
+#define FRAMES_MAX      16
+#define FUNCTION_MAX    0x10000u /* what is farther from a name does not belong to it */
+#define STACK_OVERSHOOT 0x10000u
+#define REGISTERS       32
+#define WHERE_SIZE      (SYMBOL_SIZE + 32)
 
 enum { RA = 1, SP = 2, FP = 8 };
 
@@ -31,12 +34,13 @@ static const char *cause_text(uint64_t cause) {
     return known ? texts[cause] : "unknown cause";
 }
 
-/* "main+0x1c (0x10120)", or the bare address. */
-static void describe(struct span symbols, uint64_t address, char where[WHERE_SIZE]) {
+/* "main+0x1c (0x10120)", or the bare address. A return address is looked up by the call before it: a call
+ * that never returns may be the last instruction of its function. */
+static void describe(struct span symbols, uint64_t address, bool returns, char where[WHERE_SIZE]) {
     char name[SYMBOL_SIZE];
     uint64_t offset;
-    if (symbol_find(symbols, address, name, &offset)) {
-        snprintf(where, WHERE_SIZE, "%s+0x%llx (0x%llx)", name, (unsigned long long)offset,
+    if (symbol_find(symbols, address - returns, name, &offset) && offset < FUNCTION_MAX) {
+        snprintf(where, WHERE_SIZE, "%s+0x%llx (0x%llx)", name, (unsigned long long)offset + returns,
                  (unsigned long long)address);
     } else {
         snprintf(where, WHERE_SIZE, "0x%llx", (unsigned long long)address);
@@ -60,7 +64,7 @@ static void report_registers(const struct task_info *info) {
 
 static void report_frame(struct span symbols, unsigned *number, uint64_t address) {
     char where[WHERE_SIZE];
-    describe(symbols, address, where);
+    describe(symbols, address, *number != 0, where);
     log_line("  #%u %s", (*number)++, where);
 }
 
@@ -95,14 +99,21 @@ static void report_backtrace(handle_t task, struct span symbols, const uint64_t 
     }
 }
 
+/* The page or so below the stack: nothing else is near. */
+static bool stack_has_run_out(const struct process *process, const struct task_info *info) {
+    uint64_t bottom = loader_stack_bottom(process->entry);
+    return info->fault_address < bottom && bottom - info->fault_address <= STACK_OVERSHOOT;
+}
+
 void crash_report(struct init *init, const struct process *process, const struct task_info *info) {
     char path[MANIFEST_NAME + 4];
     struct span symbols = {0};
     const char *program = process->entry->at_boot ? process->entry->program : process->name;
     snprintf(path, sizeof path, "sym/%s", program);
     (void)archive_find(init->archive, path, &symbols);
-    log_line("%s (task %u) crashed: %s, address 0x%llx", process->name, process->id,
-             cause_text(info->fault_cause), (unsigned long long)info->fault_address);
+    log_line("%s (task %u) crashed: %s, address 0x%llx%s", process->name, process->id,
+             cause_text(info->fault_cause), (unsigned long long)info->fault_address,
+             stack_has_run_out(process, info) ? ": its stack has run out" : "");
     report_registers(info);
     report_backtrace(process->task, symbols, info->registers);
 }

@@ -15,8 +15,7 @@
 #include <os/syscall.h>
 #include <stdio.h>
 
-#define START_ADDRESS 0x3fff0000ull
-#define PATH_SIZE     (MANIFEST_NAME + 4)
+#define PATH_SIZE (MANIFEST_NAME + 4)
 
 /* A task that is being made. */
 struct making {
@@ -68,6 +67,10 @@ static enum error create_task(struct making *making) {
 
 /* ---- memory ---- */
 
+uint64_t loader_stack_bottom(const struct manifest_entry *entry) {
+    return (START_ADDRESS - entry->stack) / PAGE_SIZE * PAGE_SIZE;
+}
+
 /* Fresh memory of whole pages at `address` in the task. */
 static enum error map_fresh(handle_t task, uint64_t address, uint64_t size, uint32_t rights) {
     uint64_t memory;
@@ -116,8 +119,8 @@ static enum error load(struct making *making) {
         error = load_segment(making, &making->image.segments[i]);
     }
     if (error == ERR_NONE) {
-        uint64_t stack = (making->process->entry->stack + PAGE_SIZE - 1) / PAGE_SIZE * PAGE_SIZE;
-        error = map_fresh(making->task, START_ADDRESS - stack, stack, RIGHT_READ | RIGHT_WRITE);
+        uint64_t bottom = loader_stack_bottom(making->process->entry);
+        error = map_fresh(making->task, bottom, START_ADDRESS - bottom, RIGHT_READ | RIGHT_WRITE);
     }
     return error;
 }

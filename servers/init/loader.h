@@ -3,6 +3,8 @@
 
 #include "init.h"
 
+#define START_ADDRESS 0x3fff0000ull /* of struct start_info; the stack ends below it */
+
 /* What a task is started with, beside its process's entry and rights. */
 struct launch {
     const char *arguments; /* NUL-terminated strings one after the other, argv[0] first */
@@ -19,3 +21,6 @@ enum error loader_start(struct init *init, struct process *process, const struct
 
 /* Is there such a program? */
 bool loader_knows(const struct init *init, const char *program);
+
+/* The lowest address of such a task's stack. Nothing is mapped below it. */
+uint64_t loader_stack_bottom(const struct manifest_entry *entry);
