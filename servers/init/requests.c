@@ -197,6 +197,12 @@ static void on_option(void *context, struct request *request, const char *key) {
     init_option_reply(request, value, strlen(value));
 }
 
+/* A server of the manifest runs once, with rights that nobody else can give it. */
+static bool is_server(const struct init *init, const char *name) {
+    const struct manifest_entry *entry = manifest_task(&init->manifest, name);
+    return entry != NULL && entry->serves.count != 0;
+}
+
 static void on_programs(void *context, struct request *request) {
     struct init *init = context;
     if (allowed(init, request, MAY_LIST) == NULL) {
@@ -206,7 +212,9 @@ static void on_programs(void *context, struct request *request) {
     struct writer writer = writer_of(init->receive_buffer, PROGRAMS_SIZE);
     char name[ARCHIVE_NAME_SIZE];
     for (size_t position = 0; archive_next(init->archive, "bin/", &position, name);) {
-        write_bytes(&writer, name, strlen(name) + 1);
+        if (!is_server(init, name)) {
+            write_bytes(&writer, name, strlen(name) + 1);
+        }
     }
     init_programs_reply(request, writer.data, writer.length);
 }

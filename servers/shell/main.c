@@ -49,10 +49,19 @@ static bool batch(struct shell *shell, char *commands, size_t size) {
     return true;
 }
 
+/* Whoever started the machine may say where the web page is seen from outside: page=URL. */
+static void greet(struct shell *shell) {
+    char page[128];
+    size_t length = 0;
+    say(shell, "\nMinato. Type help for a list of commands.\n");
+    if (init_option(shell->init, "page", page, sizeof page, &length) == ERR_NONE) {
+        say(shell, "The web page is at %.*s\n", (int)length, page);
+    }
+}
+
 static void interactive(struct shell *shell) {
-    static const char greeting[] = "\nMinato. Type help for a list of commands.\n";
     char text[LINE_SIZE];
-    terminal_write(shell, greeting, sizeof greeting - 1);
+    greet(shell);
     while (!shell->over && terminal_line(shell, text, sizeof text)) {
         run_line(shell, text);
         jobs_report(shell);
