@@ -8,7 +8,7 @@ kernel: $(kernel_image) ## the kernel image
 libs: $(patsubst %,$(out)/lib/lib%.a,$(libraries)) ## every library for Minato; host-libs: for this machine
 host-libs: $(patsubst %,$(host)/lib/lib%.a,$(sort $(host_libraries)))
 programs: $(patsubst %,$(out)/programs/%.elf,$(programs)) ## every task
-host-programs: $(patsubst %,$(host)/bin/%,$(host_programs)) ## http and httpd for this machine
+host-programs: $(patsubst %,$(host)/bin/%,$(host_programs)) ## the programs that also run on this machine
 image: $(if $(wildcard boot/manifest),$(out)/boot.tar) $(if $(wildcard boot/disk),build/disk-template.img) ## boot archive and disk
 
 # Every C file; generated ones are not kept.

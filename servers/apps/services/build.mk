@@ -1,0 +1,2 @@
+$(call program,services,posix)
+$(call host_program,services)
