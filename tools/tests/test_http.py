@@ -1,7 +1,9 @@
 """The web server and the http client against real peers."""
 import hashlib
 import pathlib
+import re
 import subprocess
+import time
 
 import peers
 from guest import HOST
@@ -65,3 +67,14 @@ def test_client_exit_codes(guest, scripted):
     assert guest.run(f"http http://{HOST}:{cut.port}/").status == 18
     assert guest.run(f"http http://{HOST}:1/").status == 7
     assert guest.run("http http://no-such-name.invalid/").status == 6
+
+
+def test_access_log(guest):
+    curl(guest.url("/"))
+    curl(guest.url("/no-such-page"))
+    page = re.compile(r'^10\.0\.2\.2 - - \[.*\] "GET / HTTP/1\.1" 200 \d+$', re.M)
+    missing = re.compile(r'^10\.0\.2\.2 - - \[.*\] "GET /no-such-page HTTP/1\.1" 404 \d+$', re.M)
+    deadline, log = time.monotonic() + 60, ""
+    while not missing.search(log) and time.monotonic() < deadline:
+        log = guest.ok("cat /httpd.log")
+    assert missing.search(log) and page.search(log), log
