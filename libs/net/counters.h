@@ -44,6 +44,7 @@
     X(tcp_listen_overflow)                                                                                   \
     X(tcp_no_memory)                                                                                         \
     X(tcp_out_of_order)                                                                                      \
+    X(tcp_old_timestamp)                                                                                     \
     X(tcp_duplicate)                                                                                         \
     X(tcp_retransmits)                                                                                       \
     X(tcp_fast_retransmits)                                                                                  \

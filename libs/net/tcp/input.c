@@ -27,13 +27,23 @@ static uint32_t segment_length(const struct tcp_segment *segment) {
     return (uint32_t)segment->payload.length + ((flags & TCP_SYN) != 0) + ((flags & TCP_FIN) != 0);
 }
 
+/* RFC 7323 4.1: an echo tells the round-trip time even where Karn's rule has stopped our own watch, which is
+ * the finer of the two. */
+static void measure(struct tcb *tcb, const struct tcp_header *header, net_time now) {
+    if (rtt_is_timing(&tcb->rtt)) {
+        rtt_acked(&tcb->rtt, header->ack, now);
+    } else {
+        rtt_told(&tcb->rtt, tcp_clock_round_trip(&tcb->clock, &header->options, now));
+    }
+}
+
 /* ---- 3.10.7.3: SYN-SENT ---- */
 
 /* Our SYN is acknowledged: the connection stands. */
 static void establish_active(struct tcp *tcp, struct tcb *tcb, const struct tcp_segment *segment,
                              net_time now) {
     const struct tcp_header *header = &segment->header;
-    rtt_acked(&tcb->rtt, header->ack, now);
+    measure(tcb, header, now);
     tcp->progress = true;
     tcb->snd.una = header->ack;
     tcb->snd.wnd = header->window;
@@ -84,7 +94,7 @@ static void syn_sent_input(struct tcp *tcp, struct tcb *tcb, const struct tcp_se
         return;
     }
     tcb->heard = now;
-    tcp_start_receiving(tcp, tcb, segment);
+    tcp_start_receiving(tcp, tcb, segment, now);
     if (good_ack) {
         establish_active(tcp, tcb, segment, now);
     } else {
@@ -123,6 +133,15 @@ static bool acceptable(const struct arrival *in, uint32_t length, uint32_t windo
 
 /* An answer to what is out of the window could meet another such answer for ever; empty segments get at most
  * two a second. */
+static enum verdict excuse(struct arrival *in, uint32_t length) {
+    struct tcb *tcb = in->tcb;
+    if (length == 0 && tcb->excused != 0 && in->now - tcb->excused < NET_SECOND / 2) {
+        return DROP;
+    }
+    tcb->excused = in->now;
+    return ACK_AND_DROP;
+}
+
 static enum verdict refuse(struct arrival *in, uint32_t length) {
     struct tcb *tcb = in->tcb;
     if (length != 0 && seq_before(in->seq, tcb->rcv.nxt)) {
@@ -133,11 +152,7 @@ static enum verdict refuse(struct arrival *in, uint32_t length) {
     if ((in->header->flags & TCP_RST) != 0) {
         return DROP;
     }
-    if (length == 0 && tcb->excused != 0 && in->now - tcb->excused < NET_SECOND / 2) {
-        return DROP;
-    }
-    tcb->excused = in->now;
-    return ACK_AND_DROP;
+    return excuse(in, length);
 }
 
 /* Cuts off what lies before and behind the window. */
@@ -156,6 +171,7 @@ static void trim(struct arrival *in, uint32_t window) {
     }
 }
 
+/* With PAWS before everything else: RFC 7323 5.3, R1 to R3. */
 static enum verdict check_sequence(struct arrival *in) {
     struct tcb *tcb = in->tcb;
     uint32_t length = segment_length(in->segment);
@@ -164,9 +180,17 @@ static enum verdict check_sequence(struct arrival *in) {
         (in->header->flags & TCP_RST) == 0) {
         return check_repeated_syn(in);
     }
+    bool reset = (in->header->flags & TCP_RST) != 0;
+    if (!reset && tcp_clock_is_old(&tcb->clock, &in->header->options, in->now)) {
+        in->tcp->counters->tcp_old_timestamp++;
+        return excuse(in, length);
+    }
     uint32_t window = tcb->rcv.adv.value - tcb->rcv.nxt.value;
     if (!acceptable(in, length, window)) {
         return refuse(in, length);
+    }
+    if (!reset) {
+        tcp_clock_take(&tcb->clock, in->header, tcb->rcv.acked, in->now);
     }
     if (!syn) {
         trim(in, window);
@@ -243,7 +267,7 @@ static enum verdict establish_passive(struct arrival *in) {
         return DROP;
     }
     tcb->syn_due = false;
-    rtt_acked(&tcb->rtt, ack, in->now);
+    measure(tcb, in->header, in->now);
     in->tcp->progress = true;
     tcb->snd.una = seq_add(tcb->iss, 1);
     tcb->snd.nxt = seq_max(tcb->snd.nxt, tcb->snd.una);
@@ -273,7 +297,7 @@ static void take_acknowledged(struct arrival *in) {
     uint32_t bytes = ack.value - tcp_send_start(tcb).value;
     uint32_t acked = tcp_min(bytes, buffer_length(&tcb->send));
     ring_consume(&tcb->send.ring, acked);
-    rtt_acked(&tcb->rtt, ack, in->now);
+    measure(tcb, in->header, in->now);
     in->tcp->progress = true;
     tcb->snd.una = ack;
     tcb->snd.nxt = seq_max(tcb->snd.nxt, ack);

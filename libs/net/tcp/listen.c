@@ -55,8 +55,8 @@ static void answer_syn(struct tcp *tcp, struct tcb *tcb, const struct tcp_segmen
         iss = seq_add(*isn_after, 64000);
     }
     tcb->entry.key = segment->key;
-    tcp_start_sending(tcb, iss, now);
-    tcp_start_receiving(tcp, tcb, segment);
+    tcp_start_sending(tcp, tcb, iss, now);
+    tcp_start_receiving(tcp, tcb, segment, now);
     tcb->snd.wnd = segment->header.window;
     tcb->snd.wnd_max = tcb->snd.wnd;
     tcp_set_state(tcp, tcb, TCP_SYN_RECEIVED);

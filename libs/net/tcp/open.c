@@ -14,7 +14,7 @@ uint8_t tcp_window_shift(uint32_t buffer) {
     return shift;
 }
 
-void tcp_start_sending(struct tcb *tcb, struct sequence iss, net_time now) {
+void tcp_start_sending(struct tcp *tcp, struct tcb *tcb, struct sequence iss, net_time now) {
     tcb->iss = iss;
     tcb->snd.una = iss;
     tcb->snd.nxt = iss;
@@ -27,16 +27,20 @@ void tcp_start_sending(struct tcb *tcb, struct sequence iss, net_time now) {
     rtt_init(&tcb->rtt);
     tcb->snd.mss = MSS_DEFAULT;
     congestion_init(&tcb->congestion, &CONGESTION_NEW_RENO, MSS_DEFAULT);
+    tcp_clock_start(tcp, tcb);
     tcb->rcv.scaling = true;
     tcb->rcv.shift = tcp_window_shift(tcb->receive.most);
     tcb->syn_due = true;
     tcb->heard = now;
 }
 
-/* RFC 5681 3.1: with the SYN lost, one segment must do for a start. */
-static void take_options(struct tcp *tcp, struct tcb *tcb, const struct tcp_options *options) {
+/* snd.mss counts text alone: what options take of each segment is off (RFC 6691). RFC 5681 3.1: with the SYN
+ * lost, one segment must do for a start. */
+static void take_options(struct tcp *tcp, struct tcb *tcb, const struct tcp_options *options, net_time now) {
     uint32_t mss = options->mss != 0 ? tcp_max(options->mss, MSS_LEAST) : MSS_DEFAULT;
-    tcb->snd.mss = (uint16_t)tcp_min(mss, tcp->config.mtu - IPV4_HEADER - TCP_HEADER);
+    tcp_clock_agree(tcb, options, now);
+    mss = tcp_min(mss, tcp->config.mtu - IPV4_HEADER - TCP_HEADER) - tcp_clock_length(&tcb->clock);
+    tcb->snd.mss = (uint16_t)mss;
     tcb->rcv.scaling = tcb->rcv.scaling && options->has_window_scale;
     tcb->snd.shift = tcb->rcv.scaling ? (uint8_t)tcp_min(options->window_scale, SHIFT_MOST) : 0;
     tcb->rcv.shift = tcb->rcv.scaling ? tcb->rcv.shift : 0;
@@ -46,11 +50,11 @@ static void take_options(struct tcp *tcp, struct tcb *tcb, const struct tcp_opti
     }
 }
 
-void tcp_start_receiving(struct tcp *tcp, struct tcb *tcb, const struct tcp_segment *syn) {
+void tcp_start_receiving(struct tcp *tcp, struct tcb *tcb, const struct tcp_segment *syn, net_time now) {
     tcb->irs = syn->header.seq;
     tcb->rcv.nxt = seq_add(tcb->irs, 1);
     tcb->rcv.acked = tcb->rcv.nxt;
     uint32_t told = tcb->state == TCP_SYN_SENT ? tcp_min(buffer_space(&tcb->receive), UINT16_MAX) : 0;
     tcb->rcv.adv = seq_add(tcb->rcv.nxt, told); /* our SYN has told a window already */
-    take_options(tcp, tcb, &syn->header.options);
+    take_options(tcp, tcb, &syn->header.options, now);
 }

@@ -4,7 +4,7 @@
 #include <net/tcp/tcb.h>
 
 #define HEADERS      (IPV4_HEADER + TCP_HEADER)
-#define OFFLOAD_MOST (65535 - HEADERS)
+#define OFFLOAD_MOST (65535 - IPV4_HEADER - TCP_HEADER_MAX)
 
 /* The next segment with data or FIN. */
 struct plan {
@@ -44,11 +44,12 @@ static bool small_allowed(const struct tcb *tcb, uint32_t length, uint32_t avail
 }
 
 static uint32_t segment_limit(const struct tcp *tcp, const struct tcb *tcb, size_t room) {
-    uint32_t mss = tcp_min(tcb->snd.mss, (uint32_t)room - HEADERS);
+    uint32_t space = (uint32_t)room - HEADERS - tcp_clock_length(&tcb->clock);
+    uint32_t mss = tcp_min(tcb->snd.mss, space);
     if (!tcp->config.segment_out) {
         return mss;
     }
-    uint32_t most = tcp_min(OFFLOAD_MOST, (uint32_t)room - HEADERS);
+    uint32_t most = tcp_min(OFFLOAD_MOST, space);
     return most < mss ? most : most - most % mss;
 }
 
@@ -105,7 +106,8 @@ static struct sequence empty_seq(const struct tcb *tcb) {
     return tcp_flight(tcb) == 0 ? tcb->snd.nxt : tcb->snd.max;
 }
 
-static void fill_header(struct tcb *tcb, struct tcp_departure *out, struct sequence seq, uint8_t flags) {
+static void fill_header(struct tcb *tcb, struct tcp_departure *out, struct sequence seq, uint8_t flags,
+                        net_time now) {
     uint32_t window = tcp_update_window(tcb);
     uint32_t granule = (UINT32_C(1) << tcb->rcv.shift) - 1;
     *out = (struct tcp_departure){.key = tcb->entry.key, .ttl = tcb->ttl};
@@ -113,6 +115,7 @@ static void fill_header(struct tcb *tcb, struct tcp_departure *out, struct seque
     out->header.destination_port = tcb->entry.key.peer_port;
     out->header.seq = seq;
     out->header.flags = flags;
+    tcp_clock_stamp(&tcb->clock, &out->header.options, now);
     out->header.ack = (flags & TCP_ACK) != 0 ? tcb->rcv.nxt : seq_of(0);
     out->header.window = (uint16_t)tcp_min((window + granule) >> tcb->rcv.shift, UINT16_MAX);
 }
@@ -128,7 +131,7 @@ static void acknowledged(struct tcb *tcb) {
 static void compose_syn(struct tcp *tcp, struct tcb *tcb, struct tcp_departure *out, net_time now) {
     bool answer = tcb->state == TCP_SYN_RECEIVED;
     uint32_t window = tcp_min(buffer_space(&tcb->receive), UINT16_MAX);
-    fill_header(tcb, out, tcb->iss, answer ? TCP_SYN | TCP_ACK : TCP_SYN);
+    fill_header(tcb, out, tcb->iss, answer ? TCP_SYN | TCP_ACK : TCP_SYN, now);
     out->header.window = (uint16_t)window;
     out->header.options.mss = (uint16_t)(tcp->config.mtu - HEADERS);
     out->header.options.has_window_scale = tcb->rcv.scaling;
@@ -150,28 +153,28 @@ static void compose_syn(struct tcp *tcp, struct tcb *tcb, struct tcp_departure *
     tcb->snd.max = tcb->snd.nxt;
 }
 
-static void compose_reset(struct tcb *tcb, struct tcp_departure *out) {
-    fill_header(tcb, out, empty_seq(tcb), TCP_RST | TCP_ACK);
+static void compose_reset(struct tcb *tcb, struct tcp_departure *out, net_time now) {
+    fill_header(tcb, out, empty_seq(tcb), TCP_RST | TCP_ACK, now);
     out->header.window = 0;
     tcb->reset_due = false;
 }
 
-static void compose_ack(struct tcb *tcb, struct tcp_departure *out) {
-    fill_header(tcb, out, empty_seq(tcb), TCP_ACK);
+static void compose_ack(struct tcb *tcb, struct tcp_departure *out, net_time now) {
+    fill_header(tcb, out, empty_seq(tcb), TCP_ACK, now);
     acknowledged(tcb);
     tcb->acks_due -= tcb->acks_due > 0;
 }
 
 /* One byte beyond the shut window, or, if there is nothing to send, a segment before the window: either way
  * the peer must answer (RFC 9293 3.8.6.1, 3.8.4). snd.nxt stays. */
-static void compose_probe(struct tcp *tcp, struct tcb *tcb, struct tcp_departure *out) {
+static void compose_probe(struct tcp *tcp, struct tcb *tcb, struct tcp_departure *out, net_time now) {
     tcb->probe_due = false;
     if (buffer_length(&tcb->send) == 0) {
-        fill_header(tcb, out, seq_of(tcb->snd.una.value - 1), TCP_ACK);
+        fill_header(tcb, out, seq_of(tcb->snd.una.value - 1), TCP_ACK, now);
         tcp->counters->tcp_keepalive_probes++;
         return;
     }
-    fill_header(tcb, out, tcb->snd.una, TCP_ACK);
+    fill_header(tcb, out, tcb->snd.una, TCP_ACK, now);
     struct ring_pieces byte = ring_readable(&tcb->send.ring, 0, 1);
     out->payload[0] = span_of(byte.data[0], byte.length[0]);
     tcb->snd.max = seq_max(tcb->snd.max, seq_add(tcb->snd.una, 1));
@@ -202,7 +205,7 @@ static void count_sent(struct tcp *tcp, struct tcb *tcb, const struct plan *plan
 static void compose_data(struct tcp *tcp, struct tcb *tcb, const struct plan *plan, struct tcp_departure *out,
                          net_time now) {
     uint8_t flags = TCP_ACK | (plan->push && plan->length != 0 ? TCP_PSH : 0) | (plan->fin ? TCP_FIN : 0);
-    fill_header(tcb, out, plan->seq, flags);
+    fill_header(tcb, out, plan->seq, flags, now);
     uint32_t offset = plan->seq.value - tcb->snd.una.value;
     struct ring_pieces text = ring_readable(&tcb->send.ring, offset, plan->length);
     out->payload[0] = span_of(text.data[0], text.length[0]);
@@ -225,16 +228,16 @@ static void compose_data(struct tcp *tcp, struct tcb *tcb, const struct plan *pl
 static bool compose(struct tcp *tcp, struct tcb *tcb, size_t room, struct tcp_departure *out, net_time now) {
     struct plan plan;
     if (tcb->reset_due) {
-        compose_reset(tcb, out);
+        compose_reset(tcb, out, now);
         tcp->counters->tcp_resets_out++;
     } else if (tcb->syn_due) {
         compose_syn(tcp, tcb, out, now);
     } else if (make_plan(tcp, tcb, room, &plan)) {
         compose_data(tcp, tcb, &plan, out, now);
     } else if (tcb->probe_due) {
-        compose_probe(tcp, tcb, out);
+        compose_probe(tcp, tcb, out, now);
     } else if (tcb->acks_due != 0) {
-        compose_ack(tcb, out);
+        compose_ack(tcb, out, now);
     } else {
         tcb->retransmit_due = false;
         return false;
@@ -282,6 +285,7 @@ static void compose_reply(struct tcp *tcp, struct tcp_departure *out) {
     out->header.ack = reply->ack;
     out->header.flags = reply->flags;
     out->header.window = reply->window;
+    out->header.options = reply->options;
     tcp->counters->tcp_out++;
     tcp->counters->tcp_resets_out += (reply->flags & TCP_RST) != 0;
 }

@@ -48,6 +48,12 @@ void rtt_acked(struct rtt *rtt, struct sequence ack, net_time now) {
     take_sample(rtt, sample > RTO_MAX ? (uint32_t)RTO_MAX : (uint32_t)sample);
 }
 
+void rtt_told(struct rtt *rtt, uint32_t sample) {
+    if (sample != 0) {
+        take_sample(rtt, sample);
+    }
+}
+
 void rtt_back_off(struct rtt *rtt) {
     rtt->rto = rtt->rto > RTO_MAX / 2 ? (uint32_t)RTO_MAX : rtt->rto * 2;
 }

@@ -24,6 +24,13 @@ void rtt_init(struct rtt *rtt);
 void rtt_sent(struct rtt *rtt, struct sequence seq, net_time now);
 /* Something is sent again: Karn's rule, what was being timed tells nothing any more. */
 void rtt_resent(struct rtt *rtt);
+/* Is a segment being timed? */
+static inline bool rtt_is_timing(const struct rtt *rtt) {
+    return rtt->timing;
+}
+
+/* A round trip that was measured otherwise, in microseconds; 0: nothing. */
+void rtt_told(struct rtt *rtt, uint32_t sample);
 /* Everything before `ack` has arrived. */
 void rtt_acked(struct rtt *rtt, struct sequence ack, net_time now);
 /* A timeout: twice as long next time (5.5). */

@@ -21,6 +21,14 @@ struct tcp_entry {
     bool is_remnant;
 };
 
+/* Timestamps of one connection (RFC 7323). Owner: timestamps.c. */
+struct tcp_clock {
+    bool on;            /* offered, and once the peer's SYN is there: agreed */
+    uint32_t offset;    /* what our clock shows at time 0, so that it tells nobody how long we have been up */
+    uint32_t recent;    /* TS.Recent: what is echoed */
+    net_time recent_at; /* when it came; it is believed for 24 days */
+};
+
 /* What is left of a connection in TIME_WAIT when nothing but the waiting remains. Owner: timewait.c. */
 struct tcp_remnant {
     struct tcp_entry entry;
@@ -29,6 +37,7 @@ struct tcp_remnant {
     struct sequence snd_nxt, rcv_nxt;
     uint32_t window;      /* last advertised, in bytes */
     uint8_t window_shift; /* of the value that is sent */
+    struct tcp_clock clock;
 };
 
 /* The one thing that a connection waits for; never two of them. Owner: timers.c. */
@@ -101,6 +110,7 @@ struct tcb {
     } rcv;
     struct buffer receive;
     struct gaps *gaps; /* null: nothing is out of order */
+    struct tcp_clock clock;
 
     /* What is due to be sent, and what holds it back. */
     net_time ack_at;    /* the delayed ACK; NET_NEVER: none */
@@ -149,6 +159,7 @@ struct tcp_reply {
     struct sequence seq, ack;
     uint16_t window;
     uint8_t flags;
+    struct tcp_options options;
 };
 
 struct tcp {
@@ -236,6 +247,23 @@ bool tcp_remnant_input(struct tcp *tcp, struct tcp_remnant *remnant, const struc
                        struct sequence *isn, net_time now);
 void tcp_remnants_expire(struct tcp *tcp, net_time now);
 
+/* ---- timestamps.c ---- */
+/* Our SYN is going to offer them, unless the configuration says no. */
+void tcp_clock_start(const struct tcp *tcp, struct tcb *tcb);
+/* The peer's SYN is there: both want them, or nobody sends them. */
+void tcp_clock_agree(struct tcb *tcb, const struct tcp_options *options, net_time now);
+/* Puts TSval and TSecr into a segment. */
+void tcp_clock_stamp(const struct tcp_clock *clock, struct tcp_options *options, net_time now);
+/* PAWS (RFC 7323 5.3 R1): is the segment from before one that has arrived already? */
+bool tcp_clock_is_old(const struct tcp_clock *clock, const struct tcp_options *options, net_time now);
+/* Takes TSval for TS.Recent (4.3 step 2) if the segment, acceptable, reaches back to `acked`. */
+void tcp_clock_take(struct tcp_clock *clock, const struct tcp_header *header, struct sequence acked,
+                    net_time now);
+/* How long the way there and back took, in microseconds, by what the peer echoes; 0: it cannot be told. */
+uint32_t tcp_clock_round_trip(const struct tcp_clock *clock, const struct tcp_options *options, net_time now);
+/* Bytes of each segment's header that the timestamp takes. */
+uint32_t tcp_clock_length(const struct tcp_clock *clock);
+
 /* ---- listen.c ---- */
 void tcp_listen_input(struct tcp *tcp, struct tcb *listener, const struct tcp_segment *segment,
                       const struct sequence *isn_after, net_time now);
@@ -246,9 +274,9 @@ void tcp_listen_forget(struct tcb *tcb);
 
 /* ---- open.c ---- */
 /* Sets the send sequence variables for a SYN that is due. */
-void tcp_start_sending(struct tcb *tcb, struct sequence iss, net_time now);
+void tcp_start_sending(struct tcp *tcp, struct tcb *tcb, struct sequence iss, net_time now);
 /* Sets the receive sequence variables and takes the options out of the peer's SYN. */
-void tcp_start_receiving(struct tcp *tcp, struct tcb *tcb, const struct tcp_segment *syn);
+void tcp_start_receiving(struct tcp *tcp, struct tcb *tcb, const struct tcp_segment *syn, net_time now);
 /* The largest that its receive buffer needs (RFC 7323 2.3). */
 uint8_t tcp_window_shift(uint32_t buffer);
 

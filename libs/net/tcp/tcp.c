@@ -76,8 +76,11 @@ void tcp_unreachable(struct tcp *tcp, const struct tcp_key *key, struct sequence
 void tcp_too_large(struct tcp *tcp, const struct tcp_key *key, struct sequence seq, uint16_t mtu,
                    net_time now) {
     struct tcb *tcb = find_quoted(tcp, key, seq);
-    uint32_t mss = tcp_max(mtu, MTU_LEAST) - IPV4_HEADER - TCP_HEADER;
-    if (tcb == NULL || tcb->state < TCP_ESTABLISHED || mss >= tcb->snd.mss) {
+    if (tcb == NULL || tcb->state < TCP_ESTABLISHED) {
+        return;
+    }
+    uint32_t mss = tcp_max(mtu, MTU_LEAST) - IPV4_HEADER - TCP_HEADER - tcp_clock_length(&tcb->clock);
+    if (mss >= tcb->snd.mss) {
         return;
     }
     tcb->snd.mss = (uint16_t)mss;

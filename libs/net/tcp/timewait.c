@@ -41,13 +41,14 @@ static struct tcp_remnant *make(struct tcp *tcp) {
     return remnant;
 }
 
-static void acknowledge(struct tcp *tcp, const struct tcp_remnant *remnant) {
+static void acknowledge(struct tcp *tcp, const struct tcp_remnant *remnant, net_time now) {
     struct tcp_reply reply = {.key = remnant->entry.key,
                               .seq = remnant->snd_nxt,
                               .ack = remnant->rcv_nxt,
                               .flags = TCP_ACK,
                               .window =
                                   (uint16_t)tcp_min(remnant->window >> remnant->window_shift, UINT16_MAX)};
+    tcp_clock_stamp(&remnant->clock, &reply.options, now);
     tcp_reply(tcp, &reply);
 }
 
@@ -68,12 +69,21 @@ void tcp_remnant_leave(struct tcp *tcp, struct tcb *tcb, bool ack_owed, net_time
     remnant->rcv_nxt = tcb->rcv.nxt;
     remnant->window = tcb->rcv.adv.value - tcb->rcv.nxt.value;
     remnant->window_shift = tcb->rcv.shift;
+    remnant->clock = tcb->clock;
     list_init(&remnant->link);
     tcp_table_insert(tcp, &remnant->entry);
     wait_from(tcp, remnant, now);
     if (ack_owed) {
-        acknowledge(tcp, remnant);
+        acknowledge(tcp, remnant, now);
     }
+}
+
+/* May this SYN open the connection anew? Either its sequence numbers or its clock must lie behind the old
+ * one's (RFC 9293 3.6.1, RFC 6191). */
+static bool is_fresh(const struct tcp_remnant *remnant, const struct tcp_header *syn) {
+    bool later = remnant->clock.on && syn->options.has_timestamp &&
+                 (int32_t)(syn->options.timestamp - remnant->clock.recent) > 0;
+    return later || seq_after(syn->seq, remnant->rcv_nxt);
 }
 
 bool tcp_remnant_input(struct tcp *tcp, struct tcp_remnant *remnant, const struct tcp_segment *segment,
@@ -81,7 +91,7 @@ bool tcp_remnant_input(struct tcp *tcp, struct tcp_remnant *remnant, const struc
     const struct tcp_header *header = &segment->header;
     uint8_t kind = header->flags & (TCP_SYN | TCP_ACK | TCP_RST);
     bool listened = tcp_find_listener(tcp, segment->key.local_address, segment->key.local_port) != NULL;
-    if (kind == TCP_SYN && seq_after(header->seq, remnant->rcv_nxt) && listened) {
+    if (kind == TCP_SYN && is_fresh(remnant, header) && listened) {
         *isn = remnant->snd_nxt;
         forget(tcp, remnant);
         return true;
@@ -91,12 +101,12 @@ bool tcp_remnant_input(struct tcp *tcp, struct tcp_remnant *remnant, const struc
         return false;
     }
     if ((header->flags & TCP_FIN) != 0) {
-        acknowledge(tcp, remnant);
+        acknowledge(tcp, remnant, now);
         wait_from(tcp, remnant, now);
     } else if (segment->payload.length != 0 || !seq_equal(header->seq, remnant->rcv_nxt)) {
         tcp->counters->tcp_out_of_window++;
         if (tcp_may_challenge(tcp, now)) {
-            acknowledge(tcp, remnant);
+            acknowledge(tcp, remnant, now);
         }
     }
     return false;

@@ -107,7 +107,7 @@ enum error tcp_connect(struct tcp *tcp, struct tcb *tcb, uint32_t local, uint32_
     }
     tcb->entry.key = key;
     tcb->error = ERR_NONE;
-    tcp_start_sending(tcb, tcp_isn(tcp, &key, now), now);
+    tcp_start_sending(tcp, tcb, tcp_isn(tcp, &key, now), now);
     tcp_table_insert(tcp, &tcb->entry);
     tcp_set_state(tcp, tcb, TCP_SYN_SENT);
     tcp_mark_due(tcp, tcb);

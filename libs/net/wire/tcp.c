@@ -44,7 +44,20 @@ static void parse_option(uint8_t kind, struct span bytes, struct tcp_options *op
     }
 }
 
+/* What most segments carry, as everybody lays it out: two NOPs and a timestamp. */
+static bool parse_timestamp_alone(struct span bytes, struct tcp_options *options) {
+    static const uint8_t start[] = {OPTION_NOP, OPTION_NOP, OPTION_TIMESTAMP, LENGTH_TIMESTAMP};
+    if (bytes.length != LENGTH_TIMESTAMP + 2 || memcmp(bytes.data, start, sizeof start) != 0) {
+        return false;
+    }
+    parse_option(OPTION_TIMESTAMP, span_slice(bytes, sizeof start, LENGTH_TIMESTAMP - 2), options);
+    return true;
+}
+
 static enum error parse_options(struct span bytes, struct tcp_options *options) {
+    if (parse_timestamp_alone(bytes, options)) {
+        return ERR_NONE;
+    }
     struct reader reader = reader_of(bytes);
     while (reader.left.length > 0 && !reader.failed) {
         uint8_t kind = read_u8(&reader);

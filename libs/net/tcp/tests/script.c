@@ -110,6 +110,9 @@ void script_in(struct script *script, struct shape shape) {
     header.options.mss = shape.mss;
     header.options.has_window_scale = shape.has_shift;
     header.options.window_scale = shape.shift;
+    header.options.has_timestamp = shape.has_time;
+    header.options.timestamp = PEER_CLOCK + shape.time;
+    header.options.timestamp_echo = shape.echo;
     size_t header_length = tcp_header_length(&header);
     write_packet(&writer, IP_TCP, header_length + shape.length);
     tcp_write(&writer, &header);
@@ -199,6 +202,10 @@ void script_out(struct script *script, const char *where, int line, struct shape
     }
     if (shape.mss != 0) {
         same(where, line, "mss", header.options.mss, shape.mss);
+    }
+    if (shape.has_time) {
+        same(where, line, "has_timestamp", header.options.has_timestamp, true);
+        same(where, line, "echo", header.options.timestamp_echo, PEER_CLOCK + shape.echo);
     }
     if (shape.has_shift) {
         same(where, line, "shift", header.options.window_scale, shape.shift);

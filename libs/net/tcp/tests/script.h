@@ -23,6 +23,7 @@
 
 #define SERVER_PORT 80
 #define PEER_PORT   5555
+#define PEER_CLOCK  UINT32_C(0xffffff00) /* so does the peer's clock */
 #define PEER_ISN    UINT32_C(0xfffffff0) /* wraps early in every test */
 
 struct shape {
@@ -35,6 +36,8 @@ struct shape {
     bool has_shift;
     uint8_t shift;
     uint16_t from; /* IN: the peer's port; 0: PEER_PORT */
+    bool has_time; /* OUT: the echo is compared */
+    uint32_t time, echo; /* TSval, relative to PEER_CLOCK (IN); TSecr, to PEER_CLOCK (OUT) or as it is (IN) */
     bool bad_sum;  /* IN */
     bool any_seq;  /* OUT: not compared */
     uint16_t to;   /* IN: our port, 0: the usual one */
