@@ -116,7 +116,9 @@ static bool take_rfc850(const char *at, struct civil *civil) {
                        take_month(&at, &civil->month) && take_text(&at, "-") &&
                        take_number(&at, 2, &civil->year) && take_text(&at, " ") && take_time(&at, civil) &&
                        take_text(&at, " GMT") && *at == 0;
-    civil->year += civil->year < 70 ? 2000 : 1900;
+    if (taken) {
+        civil->year += civil->year < 70 ? 2000 : 1900;
+    }
     return taken;
 }
 

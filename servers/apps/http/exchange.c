@@ -252,7 +252,7 @@ static enum code prepare(struct client *client, struct sender *sender) {
 }
 
 enum code exchange(struct client *client) {
-    struct sender sender;
+    struct sender sender = {0};
     enum code code = prepare(client, &sender);
     if (code == CODE_OK) {
         code = connect_to_host(client);
