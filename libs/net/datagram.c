@@ -45,8 +45,9 @@ enum error datagram_connect(struct net *net, struct datagram *datagram, const st
     if (peer->address.family == NET_IPV6 || (peer->address.family != 0 && peer->port == 0)) {
         return ERR_INVALID;
     }
+    uint32_t source = net_ipv4_value(&datagram->udp.local.address);
     if (peer->address.family != 0 &&
-        routes_find(&net->routes, net_ipv4_value(&peer->address), 0).kind == PATH_NONE) {
+        routes_find(&net->routes, net_ipv4_value(&peer->address), source).kind == PATH_NONE) {
         return ERR_NET_UNREACHABLE;
     }
     return udp_connect(&net->udp, &datagram->udp, peer, &net->random);
@@ -99,7 +100,8 @@ static enum error check_destination(const struct net *net, const struct datagram
     if (length + IPV4_HEADER + UDP_HEADER > net->config.mtu) {
         return ERR_MESSAGE_SIZE;
     }
-    struct path path = routes_find(&net->routes, net_ipv4_value(&peer->address), 0);
+    uint32_t source = net_ipv4_value(&datagram->udp.local.address);
+    struct path path = routes_find(&net->routes, net_ipv4_value(&peer->address), source);
     if (path.kind == PATH_BROADCAST && !datagram->udp.broadcast) {
         return ERR_NO_RIGHT;
     }

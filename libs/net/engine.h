@@ -94,6 +94,11 @@ enum error socket_allocate(struct net *net, net_owner owner, struct socket **soc
 void socket_free(struct net *net, struct socket *socket);
 void socket_abort(struct net *net, struct socket *socket);
 
+/* ---- receive.c ---- */
+
+/* As net_receive, for a frame that has never left us. */
+void receive_looped(struct net *net, const struct net_frame *frame, net_time now);
+
 /* ---- datagram.c ---- */
 
 /* The readiness of this socket may have changed. */

@@ -15,6 +15,7 @@ struct packet {
     struct ipv4_header ipv4;
     struct span bytes;   /* from the IPv4 header on, without padding */
     struct span payload; /* behind the IPv4 header */
+    bool looped;         /* it has never left us: transmit.c says so, no field of the frame does */
     bool to_us;          /* to one of our own addresses, no group or broadcast */
     net_time now;
 };
@@ -27,8 +28,8 @@ static void receive_tcp(struct net *net, struct packet *packet);
 
 /* ---- Ethernet ---- */
 
-void net_receive(struct net *net, const struct net_frame *frame, net_time now) {
-    struct packet packet = {.frame = frame, .now = now};
+static void receive_frame(struct net *net, const struct net_frame *frame, bool looped, net_time now) {
+    struct packet packet = {.frame = frame, .looped = looped, .now = now};
     struct span payload;
     net->settled = false;
     net->latest = now;
@@ -52,6 +53,14 @@ void net_receive(struct net *net, const struct net_frame *frame, net_time now) {
     }
 }
 
+void net_receive(struct net *net, const struct net_frame *frame, net_time now) {
+    receive_frame(net, frame, false, now);
+}
+
+void receive_looped(struct net *net, const struct net_frame *frame, net_time now) {
+    receive_frame(net, frame, true, now);
+}
+
 /* ---- ARP ---- */
 
 static void receive_arp(struct net *net, struct span payload, net_time now) {
@@ -69,9 +78,8 @@ static void receive_arp(struct net *net, struct span payload, net_time now) {
  * unless it has never left us. */
 static bool good_source(const struct net *net, const struct packet *packet) {
     uint32_t source = packet->ipv4.source;
-    bool looped = mac_equal(packet->ethernet.source, net->neighbours.mac);
     bool own = ipv4_is_loopback(source) || routes_is_own(&net->routes, source);
-    return ipv4_is_source(source) && !routes_is_broadcast(&net->routes, source) && own == looped;
+    return ipv4_is_source(source) && !routes_is_broadcast(&net->routes, source) && own == packet->looped;
 }
 
 /* While there is no address yet, the answer of a DHCP server comes to the one that it is about to give. */
@@ -82,8 +90,7 @@ static bool is_lease_offer(const struct net *net, const struct packet *packet) {
 
 static bool is_for_us(const struct net *net, struct packet *packet) {
     uint32_t destination = packet->ipv4.destination;
-    bool looped = mac_equal(packet->ethernet.source, net->neighbours.mac);
-    bool own = routes_is_own(&net->routes, destination) || (ipv4_is_loopback(destination) && looped);
+    bool own = routes_is_own(&net->routes, destination) || (ipv4_is_loopback(destination) && packet->looped);
     packet->to_us = own && !mac_is_group(packet->ethernet.destination);
     return packet->to_us || routes_is_broadcast(&net->routes, destination) ||
            ipv4_is_multicast(destination) || is_lease_offer(net, packet);
@@ -131,15 +138,20 @@ static void receive_ipv4(struct net *net, struct packet *packet, struct span byt
 
 /* ---- ICMP ---- */
 
-static void take_report(struct net *net, const struct icmp_report *report, net_time now) {
+/* Is this an address that we may have sent from, so that a report with it can be about us? */
+static bool is_our_source(const struct net *net, const struct packet *packet, uint32_t address) {
+    return routes_is_own(&net->routes, address) || (packet->looped && ipv4_is_loopback(address));
+}
+
+static void take_report(struct net *net, const struct packet *packet, const struct icmp_report *report) {
     const struct icmp_quote *quote = &report->quote;
-    if (!routes_is_own(&net->routes, quote->source)) {
+    if (!is_our_source(net, packet, quote->source)) {
         return;
     }
     if (quote->protocol == IP_TCP) {
         struct tcp_key key = {quote->source, quote->destination, quote->source_port, quote->destination_port};
         if (report->error == ERR_MESSAGE_SIZE) {
-            tcp_too_large(net->tcp, &key, quote->sequence, report->mtu, now);
+            tcp_too_large(net->tcp, &key, quote->sequence, report->mtu, packet->now);
         } else {
             tcp_unreachable(net->tcp, &key, quote->sequence, report->error);
         }
@@ -165,7 +177,7 @@ static void receive_icmp(struct net *net, struct packet *packet) {
         return;
     }
     if (icmp_input(&net->icmp, &packet->ipv4, &message, packet->to_us, &report)) {
-        take_report(net, &report, packet->now);
+        take_report(net, packet, &report);
     }
 }
 

@@ -308,7 +308,7 @@ static bool is_looped(const struct net *net, const struct net_slot *slot) {
 
 static void loop_back(struct net *net, const struct net_slot *slot, net_time now) {
     struct net_frame frame = {slot->data, slot->length, true, slot->gso_size};
-    net_receive(net, &frame, now);
+    receive_looped(net, &frame, now);
 }
 
 bool net_transmit(struct net *net, struct net_slot *slot, net_time now) {

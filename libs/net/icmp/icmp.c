@@ -89,11 +89,12 @@ bool icmp_input(struct icmp *icmp, const struct ipv4_header *header, const struc
 
 /* ---- Errors out ---- */
 
-/* May a packet with this header be reported about? (RFC 1122 3.2.2) */
+/* May a packet with this header be reported about? (RFC 1122 3.2.2; between two loopback addresses it is our
+ * own) */
 static bool may_report(const struct ipv4_header *header, struct span payload) {
     bool about_error = header->protocol == IP_ICMP && (payload.length == 0 || icmp_is_error(payload.data[0]));
-    return !about_error && header->fragment_offset == 0 && ipv4_is_source(header->source) &&
-           !ipv4_is_loopback(header->source);
+    bool nowhere = ipv4_is_loopback(header->source) && !ipv4_is_loopback(header->destination);
+    return !about_error && header->fragment_offset == 0 && ipv4_is_source(header->source) && !nowhere;
 }
 
 static void refill(struct icmp *icmp, net_time now) {

@@ -99,6 +99,8 @@ struct path routes_find(const struct routes *routes, uint32_t destination, uint3
     const struct route *route = longest_match(routes, destination);
     if (routes_is_own(routes, destination) || ipv4_is_loopback(destination)) {
         path.kind = PATH_LOCAL;
+    } else if (ipv4_is_loopback(source)) {
+        path.kind = PATH_NONE; /* RFC 1122 3.2.1.3 (g): it must not leave the host */
     } else if (routes_is_broadcast(routes, destination)) {
         path.kind = PATH_BROADCAST;
     } else if (ipv4_is_multicast(destination)) {
