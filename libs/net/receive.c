@@ -233,13 +233,19 @@ static void receive_udp(struct net *net, struct packet *packet) {
 
 /* ---- TCP ---- */
 
+/* Port 0 is nobody's; to the sockets it means "not connected". */
+static bool has_ports(const struct tcp_header *header) {
+    return header->source_port != 0 && header->destination_port != 0;
+}
+
 static void receive_tcp(struct net *net, struct packet *packet) {
     struct tcp_segment segment;
     if (!packet->to_us) { /* RFC 9293 MUST-57: never to a group */
         net->counters.tcp_malformed++;
         return;
     }
-    if (tcp_parse(packet->payload, &segment.header, &segment.payload) != ERR_NONE) {
+    if (tcp_parse(packet->payload, &segment.header, &segment.payload) != ERR_NONE ||
+        !has_ports(&segment.header)) {
         net->counters.tcp_malformed++;
         return;
     }

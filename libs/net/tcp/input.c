@@ -297,6 +297,7 @@ static void take_acknowledged(struct arrival *in) {
     uint32_t bytes = ack.value - tcp_send_start(tcb).value;
     uint32_t acked = tcp_min(bytes, buffer_length(&tcb->send));
     ring_consume(&tcb->send.ring, acked);
+    tcb->starved = false;
     measure(tcb, in->header, in->now);
     in->tcp->progress = true;
     tcb->snd.una = ack;

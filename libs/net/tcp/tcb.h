@@ -143,6 +143,7 @@ struct tcb {
     uint8_t keep_count, ttl;
     bool keepalive, nodelay, reuse_address;
     bool shut_read, space_lent; /* lent: net_send_space gave out pieces of the send ring */
+    bool starved;               /* no memory for more to send until something is acknowledged */
     int32_t linger;             /* seconds; -1: off */
     enum error error;           /* pending, for the user */
     enum error soft_error;      /* the last thing the network said; why a timeout happened */

@@ -95,6 +95,7 @@ static enum error may_connect(const struct tcb *tcb) {
 enum error tcp_connect(struct tcp *tcp, struct tcb *tcb, uint32_t local, uint32_t peer, uint16_t port,
                        net_time now) {
     enum error error = may_connect(tcb);
+    error = error == ERR_NONE ? tcp_take_error(tcb) : error; /* how the last try ended comes first */
     if (error != ERR_NONE) {
         return error;
     }
@@ -106,7 +107,6 @@ enum error tcp_connect(struct tcp *tcp, struct tcb *tcb, uint32_t local, uint32_
         return ERR_ADDRESS_IN_USE;
     }
     tcb->entry.key = key;
-    tcb->error = ERR_NONE;
     tcp_start_sending(tcp, tcb, tcp_isn(tcp, &key, now), now);
     tcp_table_insert(tcp, &tcb->entry);
     tcp_set_state(tcp, tcb, TCP_SYN_SENT);
@@ -151,7 +151,8 @@ enum error tcp_send_space(struct tcp *tcp, struct tcb *tcb, uint32_t wanted, str
     }
     error = reserve(tcp, tcb, tcp_min(space, tcp_max(wanted, 1)));
     if (error != ERR_NONE && ring_space(&tcb->send.ring) == 0) {
-        return buffer_length(&tcb->send) != 0 ? ERR_WOULD_BLOCK : error;
+        tcb->starved = buffer_length(&tcb->send) != 0; /* then what the peer acknowledges makes room */
+        return tcb->starved ? ERR_WOULD_BLOCK : error;
     }
     *pieces = ring_writable(&tcb->send.ring, 0, UINT32_MAX);
     tcb->space_lent = true;
@@ -311,7 +312,7 @@ void tcp_abort(struct tcp *tcp, struct tcb *tcb) {
 static uint32_t sending_ready(const struct tcb *tcb) {
     bool open = tcb->state == TCP_ESTABLISHED || tcb->state == TCP_CLOSE_WAIT;
     bool opening = tcb->state == TCP_LISTEN || tcb->state == TCP_SYN_SENT || tcb->state == TCP_SYN_RECEIVED;
-    bool roomy = 3 * (uint64_t)buffer_space(&tcb->send) >= tcb->send.most;
+    bool roomy = !tcb->starved && 3 * (uint64_t)buffer_space(&tcb->send) >= tcb->send.most;
     return (open && roomy) || (!open && !opening) ? NET_READY_OUT : 0;
 }
 

@@ -1,6 +1,10 @@
 /* test_stream.c: whole connections between two engines: open, move bytes, close, and nothing left over. */
 #include "pair.h"
 
+#include <net/wire/ethernet.h>
+#include <net/wire/ipv4.h>
+#include <net/wire/tcp.h>
+
 static void test_connect_and_close(void **state) {
     (void)state;
     struct pair pair;
@@ -97,6 +101,54 @@ static void test_refused(void **state) {
     pair_stop(&pair);
 }
 
+/* A SYN from 10.0.0.1 as nobody but a liar sends it. */
+static size_t forge_syn(uint8_t *bytes, size_t size, uint16_t from, uint16_t to) {
+    struct net_config a = pair_config(A), b = pair_config(B);
+    struct ethernet_header ethernet = {mac_of(b.mac), mac_of(a.mac), ETHER_IPV4};
+    struct ipv4_header ipv4 = {
+        .source = 0x0a000001, .destination = 0x0a000002, .protocol = IP_TCP, .ttl = IPV4_TTL};
+    struct tcp_header syn = {.source_port = from, .destination_port = to, .flags = TCP_SYN, .window = 1000};
+    struct writer writer = writer_of(bytes, size);
+    ethernet_write(&writer, &ethernet);
+    ipv4_write(&writer, &ipv4, TCP_HEADER);
+    tcp_write(&writer, &syn);
+    return writer.length;
+}
+
+/* A connection with port 0 would look as if it were none, to getpeername() and to accept(). */
+static void test_port_0_connects_to_nobody(void **state) {
+    (void)state;
+    struct pair pair;
+    uint8_t bytes[128];
+    pair_start(&pair);
+    pair_listen(&pair, B, 80, 8);
+    struct net_frame frame = {.data = bytes, .checksum_good = true};
+    frame.length = forge_syn(bytes, sizeof bytes, 0, 80);
+    net_receive(pair.net[B], &frame, pair.now);
+    frame.length = forge_syn(bytes, sizeof bytes, 1234, 0);
+    net_receive(pair.net[B], &frame, pair.now);
+    struct net_usage usage;
+    net_usage(pair.net[B], &usage);
+    assert_int_equal(usage.connections, 1);
+    assert_int_equal(net_counters(pair.net[B])->tcp_malformed, 2);
+    pair_settle(&pair);
+    pair_stop(&pair);
+}
+
+/* Who asks how it went by connecting again is told, and only then tries once more. */
+static void test_refused_then_again(void **state) {
+    (void)state;
+    struct pair pair;
+    struct net_endpoint peer = pair_endpoint(B, 81);
+    pair_start(&pair);
+    net_socket_id socket = pair_connect(&pair, A, 81);
+    assert_int_equal(net_connect(pair.net[A], socket, &peer, pair.now), ERR_ALREADY);
+    pair_settle(&pair);
+    assert_int_equal(net_connect(pair.net[A], socket, &peer, pair.now), ERR_REFUSED);
+    assert_int_equal(net_connect(pair.net[A], socket, &peer, pair.now), ERR_IN_PROGRESS);
+    pair_stop(&pair);
+}
+
 static void test_with_offloads(void **state) {
     (void)state;
     struct pair pair;
@@ -190,6 +242,7 @@ int main(void) {
         cmocka_unit_test(test_transfer_with_loss), cmocka_unit_test(test_refused),
         cmocka_unit_test(test_with_offloads),      cmocka_unit_test(test_one_after_the_other),
         cmocka_unit_test(test_side_by_side),       cmocka_unit_test(test_link_goes_and_comes),
+        cmocka_unit_test(test_refused_then_again), cmocka_unit_test(test_port_0_connects_to_nobody),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -351,6 +351,36 @@ static void test_budget_bounds_sending(void **state) {
     script_stop(s);
 }
 
+/* Who was refused for lack of memory is told when there is some again, though the stream was never full. */
+static void test_budget_that_comes_back_is_told(void **state) {
+    (void)state;
+    struct script script, *s = &script;
+    struct net_config config = script_config();
+    struct tcp_header header;
+    struct span text;
+    struct net_event event;
+    size_t done, sent;
+    config.owner_budget = 16384;
+    script_start_with(s, &config);
+    script_reach(s, TCP_ESTABLISHED);
+    uint8_t *bytes = calloc(1, 65536);
+    assert_int_equal(net_send(s->net, s->socket, bytes, 65536, &sent, s->now), ERR_NONE);
+    assert_int_equal(net_send(s->net, s->socket, bytes, 65536, &done, s->now), ERR_WOULD_BLOCK);
+    assert_int_equal(net_ready(s->net, s->socket) & NET_READY_OUT, 0);
+    while (net_next_event(s->net, &event)) {
+    }
+    for (uint32_t acked = 0; acked < sent; acked += (uint32_t)text.length) {
+        assert_true(script_take(s, &header, &text));
+        IN(.flags = ACK, .seq = 1, .ack = 1 + acked + (uint32_t)text.length);
+    }
+    assert_true(net_next_event(s->net, &event));
+    assert_true((event.ready & NET_READY_OUT) != 0);
+    assert_int_equal(net_send(s->net, s->socket, bytes, 1000, &done, s->now), ERR_NONE);
+    assert_int_equal(done, 1000);
+    free(bytes);
+    script_stop(s);
+}
+
 /* What does not fit into the budget is dropped and not acknowledged; the peer sends it again. */
 static void test_budget_bounds_receiving(void **state) {
     (void)state;
@@ -602,6 +632,7 @@ int main(void) {
         WITH(test_flood),
         WITH(test_closing_a_listener),
         cmocka_unit_test(test_budget_bounds_sending),
+        cmocka_unit_test(test_budget_that_comes_back_is_told),
         cmocka_unit_test(test_budget_bounds_receiving),
         WITH(test_idle_connection_has_no_buffers),
         WITH(test_owner_dies),
