@@ -42,10 +42,11 @@ static bool overlap(const struct net_endpoint *a, const struct net_endpoint *b) 
                                   net_address_equal(&a->address, &b->address));
 }
 
-static bool is_free(struct udp *udp, const struct net_endpoint *local) {
+static bool is_free(struct udp *udp, const struct net_endpoint *local, bool reuse) {
     struct list *bucket = bucket_of(udp, local->port);
     for (struct list *at = bucket->next; at != bucket; at = at->next) {
-        if (overlap(&LIST_ENTRY(at, struct udp_socket, link)->local, local)) {
+        const struct udp_socket *other = LIST_ENTRY(at, struct udp_socket, link);
+        if (overlap(&other->local, local) && !(reuse && other->shares_port)) {
             return false;
         }
     }
@@ -57,7 +58,7 @@ static bool choose_port(struct udp *udp, struct net_endpoint *local, struct rand
     uint32_t first = random_below(random, UDP_EPHEMERAL_COUNT);
     for (uint32_t i = 0; i < UDP_EPHEMERAL_COUNT; i++) {
         local->port = (uint16_t)(UDP_EPHEMERAL_FIRST + (first + i) % UDP_EPHEMERAL_COUNT);
-        if (is_free(udp, local)) {
+        if (is_free(udp, local, false)) {
             return true;
         }
     }
@@ -70,10 +71,11 @@ enum error udp_bind(struct udp *udp, struct udp_socket *socket, const struct net
         return ERR_INVALID;
     }
     struct net_endpoint chosen = *local;
-    if (chosen.port == 0 ? !choose_port(udp, &chosen, random) : !reuse && !is_free(udp, &chosen)) {
+    if (chosen.port == 0 ? !choose_port(udp, &chosen, random) : !is_free(udp, &chosen, reuse)) {
         return ERR_ADDRESS_IN_USE;
     }
     socket->local = chosen;
+    socket->shares_port = reuse;
     list_prepend(bucket_of(udp, chosen.port), &socket->link); /* with reuse, the latest comes first */
     return ERR_NONE;
 }

@@ -58,11 +58,11 @@ static struct udp_socket *arrive(uint32_t from, uint16_t from_port, uint32_t to,
 }
 
 static void the_best_fit_gets_the_datagram(void **state) {
-    assert_int_equal(bind(0, 0, 53), ERR_NONE);
+    struct net_endpoint one = at(1, 53), all = at(0, 53);
+    assert_int_equal(udp_bind(&udp, &socket[0], &all, true, &dice), ERR_NONE);
     assert_ptr_equal(arrive(9, 9, 1, 53, "x"), &socket[0]);
     assert_null(arrive(9, 9, 1, 54, "x"));
     assert_null(arrive(9, 9, 1, 53 + UDP_BUCKETS, "x")); /* same bucket, other port */
-    struct net_endpoint one = at(1, 53), all = at(0, 53);
     assert_int_equal(bind(1, 1, 53), ERR_ADDRESS_IN_USE);
     assert_int_equal(udp_bind(&udp, &socket[1], &one, true, &dice), ERR_NONE);
     assert_ptr_equal(arrive(9, 9, 1, 53, "x"), &socket[1]);
@@ -72,6 +72,17 @@ static void the_best_fit_gets_the_datagram(void **state) {
     assert_ptr_equal(arrive(7, 70, 1, 53, "x"), &socket[2]);
     assert_ptr_equal(arrive(7, 71, 1, 53, "x"), &socket[1]);
     assert_int_equal(udp_bind(&udp, &socket[0], &all, true, &dice), ERR_INVALID);
+}
+
+static void a_port_is_shared_only_if_all_allow_it(void **state) {
+    struct net_endpoint one = at(1, 53), all = at(0, 53);
+    assert_int_equal(udp_bind(&udp, &socket[0], &all, false, &dice), ERR_NONE);
+    assert_int_equal(udp_bind(&udp, &socket[1], &one, true, &dice), ERR_ADDRESS_IN_USE);
+    assert_int_equal(udp_bind(&udp, &socket[1], &all, true, &dice), ERR_ADDRESS_IN_USE);
+    udp_close(&socket[0]);
+    assert_int_equal(udp_bind(&udp, &socket[1], &one, true, &dice), ERR_NONE);
+    assert_int_equal(udp_bind(&udp, &socket[2], &one, false, &dice), ERR_ADDRESS_IN_USE);
+    assert_int_equal(udp_bind(&udp, &socket[2], &one, true, &dice), ERR_NONE);
 }
 
 static void datagrams_keep_their_bounds_and_senders(void **state) {
@@ -202,6 +213,7 @@ static void closing_forgets_what_was_to_be_sent(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(the_best_fit_gets_the_datagram),
+        TEST(a_port_is_shared_only_if_all_allow_it),
         TEST(datagrams_keep_their_bounds_and_senders),
         TEST(a_full_queue_drops_and_counts),
         TEST(ephemeral_ports_differ),
