@@ -47,6 +47,12 @@ kernel_flags    := $(call soft_float,$(target_flags)) -fomit-frame-pointer -ffre
 host_flags := $(common) -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fsanitize-address-use-after-scope \
               -D_GNU_SOURCE -isystem $(sysroot)/host/include
 
+ifneq ($(filter-out help clean,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(shell mkdir -p build 2>/dev/null && test -w build && echo yes),yes)
+$(error cannot write to $(CURDIR)/build)
+endif
+endif
+
 # Goals that build nothing themselves do not need the compiler: the setup that they start brings it.
 needs_compiler := $(filter-out help clean setup run test fetch format lint fresh-root-test,$(or $(MAKECMDGOALS),all))
 ifneq ($(needs_compiler),)
