@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define GAPS_MAX 16
+#define GAPS_MAX 60
 
 struct gap_range {
     uint32_t start, end; /* [start, end), start > 0 */

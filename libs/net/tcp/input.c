@@ -146,6 +146,8 @@ static enum verdict refuse(struct arrival *in, uint32_t length) {
     struct tcb *tcb = in->tcb;
     if (length != 0 && seq_before(in->seq, tcb->rcv.nxt)) {
         in->tcp->counters->tcp_duplicate++;
+        struct sequence end = seq_add(in->seq, (uint32_t)in->text.length);
+        tcp_blocks_duplicate(tcb, in->seq, seq_min(end, tcb->rcv.nxt));
     } else {
         in->tcp->counters->tcp_out_of_window++;
     }
@@ -160,6 +162,9 @@ static void trim(struct arrival *in, uint32_t window) {
     struct sequence nxt = in->tcb->rcv.nxt;
     if (seq_before(in->seq, nxt)) {
         uint32_t old = nxt.value - in->seq.value;
+        if (in->text.length != 0) {
+            tcp_blocks_duplicate(in->tcb, in->seq, nxt);
+        }
         in->text = span_slice(in->text, old, in->text.length);
         in->seq = nxt;
     }

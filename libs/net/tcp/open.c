@@ -28,6 +28,7 @@ void tcp_start_sending(struct tcp *tcp, struct tcb *tcb, struct sequence iss, ne
     tcb->snd.mss = MSS_DEFAULT;
     congestion_init(&tcb->congestion, &CONGESTION_NEW_RENO, MSS_DEFAULT);
     tcp_clock_start(tcp, tcb);
+    tcb->sack = !tcp->config.no_sack;
     tcb->rcv.scaling = true;
     tcb->rcv.shift = tcp_window_shift(tcb->receive.most);
     tcb->syn_due = true;
@@ -39,6 +40,7 @@ void tcp_start_sending(struct tcp *tcp, struct tcb *tcb, struct sequence iss, ne
 static void take_options(struct tcp *tcp, struct tcb *tcb, const struct tcp_options *options, net_time now) {
     uint32_t mss = options->mss != 0 ? tcp_max(options->mss, MSS_LEAST) : MSS_DEFAULT;
     tcp_clock_agree(tcb, options, now);
+    tcb->sack &= options->sack_permitted;
     mss = tcp_min(mss, tcp->config.mtu - IPV4_HEADER - TCP_HEADER) - tcp_clock_length(&tcb->clock);
     tcb->snd.mss = (uint16_t)mss;
     tcb->rcv.scaling = tcb->rcv.scaling && options->has_window_scale;

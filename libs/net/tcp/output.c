@@ -11,17 +11,24 @@ struct plan {
     struct sequence seq;
     uint32_t length;
     bool fin, push, resend;
+    uint16_t size; /* of a full segment */
 };
 
 static bool may_send_data(const struct tcb *tcb) {
     return tcb->state >= TCP_ESTABLISHED && tcb->state <= TCP_LAST_ACK && tcb->state != TCP_FIN_WAIT_2;
 }
 
+/* Text in a full segment: SACK blocks need room too (RFC 6691). */
+static uint32_t segment_size(const struct tcb *tcb) {
+    return tcb->snd.mss - tcp_blocks_length(tcb);
+}
+
 /* Fast retransmit: one segment from the first unacknowledged byte on. */
 static bool plan_retransmit(const struct tcb *tcb, struct plan *plan) {
     uint32_t out = tcb->snd.max.value - tcb->snd.una.value;
     plan->seq = tcb->snd.una;
-    plan->length = tcp_min(tcp_min(tcb->snd.mss, out), buffer_length(&tcb->send));
+    plan->size = (uint16_t)segment_size(tcb);
+    plan->length = tcp_min(tcp_min(plan->size, out), buffer_length(&tcb->send));
     plan->fin = tcb->fin_sent && seq_equal(seq_add(plan->seq, plan->length), tcb->snd.fin);
     plan->push = seq_equal(seq_add(plan->seq, plan->length), tcp_send_end(tcb));
     plan->resend = true;
@@ -44,8 +51,8 @@ static bool small_allowed(const struct tcb *tcb, uint32_t length, uint32_t avail
 }
 
 static uint32_t segment_limit(const struct tcp *tcp, const struct tcb *tcb, size_t room) {
-    uint32_t space = (uint32_t)room - HEADERS - tcp_clock_length(&tcb->clock);
-    uint32_t mss = tcp_min(tcb->snd.mss, space);
+    uint32_t space = (uint32_t)room - HEADERS - tcp_clock_length(&tcb->clock) - tcp_blocks_length(tcb);
+    uint32_t mss = tcp_min(segment_size(tcb), space);
     if (!tcp->config.segment_out) {
         return mss;
     }
@@ -64,12 +71,13 @@ static bool plan_data(const struct tcp *tcp, const struct tcb *tcb, size_t room,
     uint32_t most = segment_limit(tcp, tcb, room);
     uint32_t length = tcp_min(tcp_min(available, usable_window(tcb)), most);
     plan->resend = seq_before(tcb->snd.nxt, tcb->snd.max);
-    uint32_t tail = length % tcp_min(tcb->snd.mss, most);
+    uint32_t tail = length % tcp_min(segment_size(tcb), most);
     bool fin = tcb->fin_queued && length == available;
     if (tail != 0 && !fin && !plan->resend && !small_allowed(tcb, length, available)) {
         length -= tail;
     }
     plan->seq = tcb->snd.nxt;
+    plan->size = (uint16_t)segment_size(tcb);
     plan->length = length;
     plan->fin = fin;
     struct sequence end = seq_add(plan->seq, length);
@@ -116,6 +124,9 @@ static void fill_header(struct tcb *tcb, struct tcp_departure *out, struct seque
     out->header.seq = seq;
     out->header.flags = flags;
     tcp_clock_stamp(&tcb->clock, &out->header.options, now);
+    if ((flags & (TCP_SYN | TCP_RST)) == 0) {
+        tcp_blocks_write(tcb, &out->header.options);
+    }
     out->header.ack = (flags & TCP_ACK) != 0 ? tcb->rcv.nxt : seq_of(0);
     out->header.window = (uint16_t)tcp_min((window + granule) >> tcb->rcv.shift, UINT16_MAX);
 }
@@ -134,6 +145,7 @@ static void compose_syn(struct tcp *tcp, struct tcb *tcb, struct tcp_departure *
     fill_header(tcb, out, tcb->iss, answer ? TCP_SYN | TCP_ACK : TCP_SYN, now);
     out->header.window = (uint16_t)window;
     out->header.options.mss = (uint16_t)(tcp->config.mtu - HEADERS);
+    out->header.options.sack_permitted = tcb->sack;
     out->header.options.has_window_scale = tcb->rcv.scaling;
     out->header.options.window_scale = tcb->rcv.shift;
     if (answer) {
@@ -190,7 +202,7 @@ static void count_sent(struct tcp *tcp, struct tcb *tcb, const struct plan *plan
         rtt_sent(&tcb->rtt, plan->seq, now);
     }
     struct sequence end = seq_add(plan->seq, plan->length + plan->fin);
-    if (plan->length % tcb->snd.mss != 0 && !plan->resend) {
+    if (plan->length % plan->size != 0 && !plan->resend) {
         tcb->snd.small = end;
     }
     if (plan->fin && !tcb->fin_sent) {
@@ -210,7 +222,7 @@ static void compose_data(struct tcp *tcp, struct tcb *tcb, const struct plan *pl
     struct ring_pieces text = ring_readable(&tcb->send.ring, offset, plan->length);
     out->payload[0] = span_of(text.data[0], text.length[0]);
     out->payload[1] = span_of(text.data[1], text.length[1]);
-    out->gso_size = plan->length > tcb->snd.mss ? tcb->snd.mss : 0;
+    out->gso_size = plan->length > plan->size ? plan->size : 0;
     if (tcp_flight(tcb) == 0) {
         congestion_restart(&tcb->congestion, tcb->rtt.rto, now);
     }

@@ -67,8 +67,8 @@ static void stop(struct tcp *tcp, struct tcb *tcb) {
     tcp_timer_stop(tcp, tcb);
     list_remove(&tcb->due);
     buffer_release(&tcb->send, tcp->arena, tcb->owner);
-    arena_give(tcp->arena, NET_OWNER_ENGINE, tcb->gaps);
-    tcb->gaps = NULL;
+    arena_give(tcp->arena, NET_OWNER_ENGINE, tcb->reassembly);
+    tcb->reassembly = NULL;
     tcb->acks_due = 0;
     tcb->syn_due = false;
     tcb->retransmit_due = false;

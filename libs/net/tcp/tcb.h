@@ -40,6 +40,14 @@ struct tcp_remnant {
     struct tcp_clock clock;
 };
 
+/* What has arrived beyond a gap, and in what order SACK tells of it. Owner: text.c. */
+#define TCP_RECENT 4
+struct reassembly {
+    struct gaps gaps;
+    struct sequence recent[TCP_RECENT]; /* a byte of each of the last arrivals, the newest first */
+    uint8_t recent_count;
+};
+
 /* The one thing that a connection waits for; never two of them. Owner: timers.c. */
 enum tcp_timer_kind {
     TCP_TIMER_NONE,
@@ -97,8 +105,8 @@ struct tcb {
     } snd;
     struct buffer send;
 
-    /* Receive sequence variables. receive holds in-order bytes up to rcv.nxt, and beyond it those in `gaps`.
-     */
+    /* Receive sequence variables. receive holds in-order bytes up to rcv.nxt, and beyond it those in
+     * `reassembly`. */
     struct sequence irs;
     struct {
         struct sequence nxt, adv; /* adv: the right edge of the window as the peer knows it */
@@ -109,7 +117,8 @@ struct tcb {
         bool scaling; /* both sides have offered a window scale (ours to be offered) */
     } rcv;
     struct buffer receive;
-    struct gaps *gaps; /* null: nothing is out of order */
+    struct reassembly *reassembly; /* null: nothing is out of order */
+    struct tcp_sack duplicate;     /* what came twice, if duplicate_due: for the next ACK (RFC 2883) */
     struct tcp_clock clock;
 
     /* What is due to be sent, and what holds it back. */
@@ -119,6 +128,8 @@ struct tcb {
     bool interactive;   /* answers carry the ACKs: delay them from the start */
     bool syn_due, reset_due, retransmit_due, probe_due, override, cork;
     bool fin_queued, fin_sent;
+    bool duplicate_due;
+    bool sack;                 /* SACK is offered, and once the peer's SYN is there: agreed (RFC 2018) */
     bool fin_known, fin_taken; /* the peer's FIN: it has come; it was next in order */
 
     /* Time. Owner: timers.c. */
@@ -291,6 +302,16 @@ uint32_t tcp_update_window(struct tcb *tcb);
 /* Would tcp_update_window move the edge far enough that the peer should be told at once? */
 bool tcp_window_update_due(const struct tcb *tcb);
 void tcp_ack_now(struct tcp *tcp, struct tcb *tcb);
+
+/* ---- blocks.c: what SACK tells the peer ---- */
+/* Text that starts at `seq` has arrived beyond a gap and is noted there. */
+void tcp_blocks_arrived(struct reassembly *reassembly, struct sequence seq, struct sequence rcv_nxt);
+/* [start, end) has arrived though it was there already (RFC 2883). */
+void tcp_blocks_duplicate(struct tcb *tcb, struct sequence start, struct sequence end);
+/* Puts the blocks into an ACK (RFC 2018 section 4). */
+void tcp_blocks_write(struct tcb *tcb, struct tcp_options *options);
+/* Bytes that they will take of the next segment's header. */
+uint32_t tcp_blocks_length(const struct tcb *tcb);
 
 /* ---- output.c ---- */
 /* Is there anything that tcp_compose could make? */

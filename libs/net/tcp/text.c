@@ -38,23 +38,27 @@ static void ack_in_order(struct tcp *tcp, struct tcb *tcb, net_time now) {
 /* Notes what has arrived beyond a gap. Returns how many bytes are thereby there in order; *kept false: there
  * is no room for the note, so the bytes must not be counted as arrived. */
 static uint32_t note_arrival(struct tcp *tcp, struct tcb *tcb, uint32_t offset, uint32_t end, bool *kept) {
-    void *memory = tcb->gaps;
+    void *memory = tcb->reassembly;
     *kept = true;
     if (memory == NULL && offset == 0) {
         return end;
     }
     if (memory == NULL) {
-        *kept = arena_take(tcp->arena, NET_OWNER_ENGINE, sizeof *tcb->gaps, &memory) == ERR_NONE;
+        *kept = arena_take(tcp->arena, NET_OWNER_ENGINE, sizeof *tcb->reassembly, &memory) == ERR_NONE;
         if (!*kept) {
             return 0;
         }
-        tcb->gaps = memory;
-        tcb->gaps->count = 0;
+        tcb->reassembly = memory;
+        tcb->reassembly->gaps.count = 0;
+        tcb->reassembly->recent_count = 0;
     }
-    uint32_t arrived = gaps_add(tcb->gaps, offset, end, kept);
-    if (gaps_empty(tcb->gaps)) {
-        arena_give(tcp->arena, NET_OWNER_ENGINE, tcb->gaps);
-        tcb->gaps = NULL;
+    uint32_t arrived = gaps_add(&tcb->reassembly->gaps, offset, end, kept);
+    if (offset != 0 && *kept) {
+        tcp_blocks_arrived(tcb->reassembly, seq_add(tcb->rcv.nxt, offset), tcb->rcv.nxt);
+    }
+    if (gaps_empty(&tcb->reassembly->gaps)) {
+        arena_give(tcp->arena, NET_OWNER_ENGINE, tcb->reassembly);
+        tcb->reassembly = NULL;
     }
     return arrived;
 }
@@ -78,9 +82,21 @@ static uint32_t store(struct tcp *tcp, struct tcb *tcb, uint32_t offset, struct 
     return arrived;
 }
 
-static void take_data(struct tcp *tcp, struct tcb *tcb, struct sequence seq, struct span text, net_time now) {
-    bool had_gaps = tcb->gaps != NULL;
+/* RFC 2883: what of the text lies where something has arrived beyond a gap. */
+static void note_duplicate(struct tcb *tcb, struct sequence seq, uint32_t length) {
+    struct gap_range held;
     uint32_t offset = seq.value - tcb->rcv.nxt.value;
+    if (gaps_find(&tcb->reassembly->gaps, offset, &held)) {
+        tcp_blocks_duplicate(tcb, seq, seq_add(seq, tcp_min(length, held.end - offset)));
+    }
+}
+
+static void take_data(struct tcp *tcp, struct tcb *tcb, struct sequence seq, struct span text, net_time now) {
+    bool had_gaps = tcb->reassembly != NULL;
+    uint32_t offset = seq.value - tcb->rcv.nxt.value;
+    if (had_gaps) {
+        note_duplicate(tcb, seq, (uint32_t)text.length);
+    }
     uint32_t arrived = store(tcp, tcb, offset, text);
     tcb->rcv.nxt = seq_add(tcb->rcv.nxt, arrived);
     if (arrived == 0) {

@@ -1,15 +1,15 @@
-/* timestamps.c: RFC 7323: each segment says when it was sent and echoes what the peer said last. From the echo
- * comes the round-trip time even of what was sent twice (RTTM); a segment that is older than what has arrived
- * is dropped, so that sequence numbers may wrap within a segment's life (PAWS).
+/* timestamps.c: RFC 7323: each segment says when it was sent and echoes what the peer said last. From the
+ * echo comes the round-trip time even of what was sent twice (RTTM); a segment that is older than what has
+ * arrived is dropped, so that sequence numbers may wrap within a segment's life (PAWS).
  *
  * The clock ticks once a millisecond, as Linux's does. A segment without the option on a connection that has
  * agreed on it is taken as it is, also as in Linux: middleboxes strip options. */
 #include <net/tcp/tcb.h>
 
-#define TICK          (NET_SECOND / 1000)
-#define LENGTH        12                      /* with two bytes of padding */
-#define RECENT_LIFE   (24 * 86400 * NET_SECOND) /* 5.5: half of the time in which a clock of 1 ms wraps */
-#define ROUND_TRIP_MAX (60 * 1000)            /* ticks; more is not believed */
+#define TICK           (NET_SECOND / 1000)
+#define LENGTH         12                        /* with two bytes of padding */
+#define RECENT_LIFE    (24 * 86400 * NET_SECOND) /* 5.5: half of the time in which a clock of 1 ms wraps */
+#define ROUND_TRIP_MAX (60 * 1000)               /* ticks; more is not believed */
 
 static uint32_t clock_value(const struct tcp_clock *clock, net_time now) {
     return (uint32_t)(now / TICK) + clock->offset;
@@ -20,7 +20,8 @@ static bool shown_before(uint32_t a, uint32_t b) {
     return (int32_t)(a - b) < 0;
 }
 
-/* One offset for each pair of addresses: a new connection of the pair goes on where the last one was (7.1). */
+/* One offset for each pair of addresses: a new connection of the pair goes on where the last one was (7.1).
+ */
 void tcp_clock_start(const struct tcp *tcp, struct tcb *tcb) {
     struct tcp_key pair = tcb->entry.key;
     pair.local_port = pair.peer_port = 0;
@@ -57,7 +58,8 @@ void tcp_clock_take(struct tcp_clock *clock, const struct tcp_header *header, st
     }
 }
 
-uint32_t tcp_clock_round_trip(const struct tcp_clock *clock, const struct tcp_options *options, net_time now) {
+uint32_t tcp_clock_round_trip(const struct tcp_clock *clock, const struct tcp_options *options,
+                              net_time now) {
     uint32_t ticks = clock_value(clock, now) - options->timestamp_echo;
     bool told = clock->on && options->has_timestamp && options->timestamp_echo != 0;
     return !told || ticks > ROUND_TRIP_MAX ? 0 : (uint32_t)((ticks == 0 ? 1 : ticks) * TICK);

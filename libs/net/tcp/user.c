@@ -200,7 +200,7 @@ enum error tcp_receive_consume(struct tcp *tcp, struct tcb *tcb, uint32_t length
         return ERR_INVALID;
     }
     ring_consume(&tcb->receive.ring, length);
-    if (tcb->gaps == NULL) {
+    if (tcb->reassembly == NULL) {
         buffer_tidy(&tcb->receive, tcp->arena, tcb->owner);
     }
     bool may_receive = tcb->state >= TCP_ESTABLISHED && tcb->state <= TCP_FIN_WAIT_2;
@@ -256,7 +256,7 @@ static void leave_socket(struct tcb *tcb) {
 }
 
 static bool close_aborts(const struct tcp *tcp, const struct tcb *tcb) {
-    bool unread = buffer_length(&tcb->receive) != 0 || tcb->gaps != NULL;
+    bool unread = buffer_length(&tcb->receive) != 0 || tcb->reassembly != NULL;
     return unread || tcb->linger == 0 || tcp->orphan_count >= tcp->config.orphans_max;
 }
 

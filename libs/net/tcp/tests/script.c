@@ -111,6 +111,12 @@ void script_in(struct script *script, struct shape shape) {
     header.options.has_window_scale = shape.has_shift;
     header.options.window_scale = shape.shift;
     header.options.has_timestamp = shape.has_time;
+    header.options.sack_permitted = shape.sack_ok;
+    header.options.sack_count = (uint8_t)shape.blocks;
+    for (uint32_t i = 0; i < shape.blocks; i++) {
+        header.options.sack[i] = (struct tcp_sack){seq_of(script->iss + shape.block[i].start),
+                                                   seq_of(script->iss + shape.block[i].end)};
+    }
     header.options.timestamp = PEER_CLOCK + shape.time;
     header.options.timestamp_echo = shape.echo;
     size_t header_length = tcp_header_length(&header);
@@ -176,6 +182,18 @@ static void same(const char *where, int line, const char *what, uint64_t got, ui
     }
 }
 
+static void check_blocks(const char *where, int line, const struct tcp_options *options,
+                         const struct shape *shape) {
+    if (shape->blocks == 0) {
+        return;
+    }
+    same(where, line, "SACK blocks", options->sack_count, shape->blocks);
+    for (uint32_t i = 0; i < shape->blocks; i++) {
+        same(where, line, "a block's start", options->sack[i].start.value - PEER_ISN, shape->block[i].start);
+        same(where, line, "a block's end", options->sack[i].end.value - PEER_ISN, shape->block[i].end);
+    }
+}
+
 void script_out(struct script *script, const char *where, int line, struct shape shape) {
     struct tcp_header header = {0};
     struct span text = {0};
@@ -207,6 +225,7 @@ void script_out(struct script *script, const char *where, int line, struct shape
         same(where, line, "has_timestamp", header.options.has_timestamp, true);
         same(where, line, "echo", header.options.timestamp_echo, PEER_CLOCK + shape.echo);
     }
+    check_blocks(where, line, &header.options, &shape);
     if (shape.has_shift) {
         same(where, line, "shift", header.options.window_scale, shape.shift);
         same(where, line, "has_window_scale", header.options.has_window_scale, true);

@@ -35,12 +35,18 @@ struct shape {
     uint16_t mss;    /* 0: no option */
     bool has_shift;
     uint8_t shift;
-    uint16_t from; /* IN: the peer's port; 0: PEER_PORT */
-    bool has_time; /* OUT: the echo is compared */
+    uint16_t from;       /* IN: the peer's port; 0: PEER_PORT */
+    bool has_time;       /* OUT: the echo is compared */
     uint32_t time, echo; /* TSval, relative to PEER_CLOCK (IN); TSecr, to PEER_CLOCK (OUT) or as it is (IN) */
-    bool bad_sum;  /* IN */
-    bool any_seq;  /* OUT: not compared */
-    uint16_t to;   /* IN: our port, 0: the usual one */
+    bool sack_ok;        /* SACK permitted */
+    uint32_t
+        blocks; /* IN: SACK blocks, relative to the engine's ISN; OUT: compared if not 0, to the peer's */
+    struct shape_block {
+        uint32_t start, end;
+    } block[4];
+    bool bad_sum; /* IN */
+    bool any_seq; /* OUT: not compared */
+    uint16_t to;  /* IN: our port, 0: the usual one */
 };
 
 struct script {
