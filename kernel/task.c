@@ -55,23 +55,24 @@ enum error task_create(struct kernel *kernel, struct account *parent, uint64_t q
 
 /* ---- waking ---- */
 
-static HOT_INLINE void leave_wait(struct kernel *kernel, struct task *task, enum error error) {
+static HOT_INLINE void leave_wait(struct kernel *kernel, struct task *task) {
     list_remove(&task->wait_link);
     if (task->wait == WAIT_EVENT && task->waits_on->waiter == task)
         task->waits_on->waiter = NULL;
     if (task->deadline_place)
         deadline_cancel(kernel, task);
     task->wait = WAIT_NONE;
-    context_set(task, A0, error);
 }
 
 HOT void task_wake(struct kernel *kernel, struct task *task, enum error error) {
-    leave_wait(kernel, task, error);
+    leave_wait(kernel, task);
+    context_set(task, A0, error);
     schedule_wake(kernel, task);
 }
 
 HOT_INLINE void task_hand_over(struct kernel *kernel, struct task *task, enum error error) {
-    leave_wait(kernel, task, error);
+    leave_wait(kernel, task);
+    context_set(task, A0, error);
     schedule_hand_over(kernel, task);
 }
 
@@ -108,7 +109,7 @@ void task_end(struct kernel *kernel, struct task *task, enum task_end end, int64
     if (task == kernel->first_task)
         first_task_ended(task, end, status);
     schedule_remove(kernel, task);
-    leave_wait(kernel, task, ERR_DEAD);
+    leave_wait(kernel, task); /* its registers stay as they were: a fault's are asked for */
     task->state = TASK_ENDED;
     task->end = end;
     task->status = status;
