@@ -34,14 +34,19 @@ enum error account_charge(struct account *account, uint64_t bytes) {
     return ERR_NONE;
 }
 
-/* Closing an account refunds its parent, which may be closed as well and now empty: so on up the line. */
+/* A closed account keeps no more quota than is used; with the last byte it goes itself. What its parent gets
+ * back by that may be the same story there: so on up the line. */
 static void settle(struct kernel *kernel, struct account *account) {
-    while (account && !account->open && account->used == 0) {
+    while (account && !account->open) {
         struct account *parent = account->parent;
-        uint64_t price = account->quota + kernel->caches[CACHE_ACCOUNT].size;
-        cache_free(&kernel->caches[CACHE_ACCOUNT], &kernel->pages, account);
+        uint64_t back = account->quota - account->used;
+        account->quota = account->used;
+        if (account->used == 0) {
+            back += kernel->caches[CACHE_ACCOUNT].size;
+            cache_free(&kernel->caches[CACHE_ACCOUNT], &kernel->pages, account);
+        }
         if (parent)
-            parent->used -= price;
+            parent->used -= back;
         account = parent;
     }
 }

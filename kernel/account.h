@@ -1,8 +1,8 @@
 /* account.h: who pays for memory.
  *
  * Each task has an account whose quota was taken out of its maker's. All that is made on a task's behalf is
- * charged to its account and given back when the thing is gone, which may be after the task: then the account
- * closes, and the quota returns to the parent, with the last refund. */
+ * charged to its account and given back when the thing is gone, which may be after the task: what its quota
+ * was not used for returns to the parent when the task ends, the rest refund by refund. */
 #pragma once
 
 #include <base/error.h>

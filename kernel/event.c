@@ -10,9 +10,9 @@ HOT void event_signal(struct kernel *kernel, struct event *event, uint64_t bits)
         event->bits &= ~event->mask;
         event->waiter = NULL;
         task_wake(kernel, waiter, ERR_NONE);
-    } else if (event->port && event->bits) {
-        port_event_pending(kernel, event->port);
     }
+    if (event->port && event->bits) /* also what a waiter's mask has left over */
+        port_event_pending(kernel, event->port);
 }
 
 void event_destroy(struct kernel *kernel, struct event *event) {

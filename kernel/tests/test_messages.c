@@ -48,6 +48,27 @@ static void test_payload(void **state) {
     world_free(&world);
 }
 
+/* One signal can carry bits for a waiter and for the receiver at the bound port: both are woken. */
+static void test_signal_for_two(void **state) {
+    struct world world;
+    uint64_t port, event;
+    world_create(&world);
+    assert_int_equal(CALL(&world, 0, SYS_PORT_CREATE, &port, 0), 0);
+    assert_int_equal(CALL(&world, 0, SYS_EVENT_CREATE, &event, 0), 0);
+    assert_int_equal(CALL(&world, 0, SYS_PORT_BIND, NULL, port, event), 0);
+    uint64_t waiters = pass(&world, 0, event, 1, RIGHT_WAIT),
+             signallers = pass(&world, 0, event, 2, RIGHT_SIGNAL);
+    assert_int_equal(CALL(&world, 1, SYS_EVENT_WAIT, NULL, waiters, 1, NEVER), SIMULATION_BLOCKED);
+    assert_int_equal(CALL(&world, 0, SYS_RECEIVE, NULL, port, NEVER), SIMULATION_BLOCKED);
+    assert_int_equal(CALL(&world, 2, SYS_EVENT_SIGNAL, NULL, signallers, 3), 0);
+    assert_true(can_run(world.task[1]));
+    assert_int_equal(result(&world, 1, A1), 1);
+    assert_true(can_run(world.task[0]));
+    assert_int_equal(result(&world, 0, T0), RECEIVED_EVENT);
+    assert_int_equal(result(&world, 0, A1), 2);
+    world_free(&world);
+}
+
 /* A server that dies with callers in all phases: each gets ERR_DEAD. */
 static void test_server_dies(void **state) {
     struct world world;
@@ -99,6 +120,29 @@ static void test_quota(void **state) {
     while (CALL(&world, 0, SYS_EVENT_CREATE, NULL, 0) == 0)
         ;
     assert_in_range(world.task[0]->account->used, (1 << 20) - (128 << 10), 1 << 20);
+    world_free(&world);
+}
+
+/* What a dead task made and others still hold costs its maker only that much, not the dead task's quota. */
+static void test_quota_of_the_dead(void **state) {
+    struct world world;
+    struct account *parent;
+    struct task *child;
+    world_create(&world);
+    struct kernel *kernel = world.kernel;
+    assert_int_equal(account_create(kernel, NULL, 4 << 20, &parent), 0);
+    assert_int_equal(task_create(kernel, parent, 1 << 20, 16, &child), 0);
+    struct memory *memory;
+    assert_int_equal(memory_create(kernel, child->account, PAGE_SIZE, false, &memory), 0);
+    assert_int_equal(memory_fill(kernel, memory), 0);
+    assert_true(parent->used > 1 << 20);
+    task_end(kernel, child, END_KILL, 0);
+    while (reap_piece(kernel))
+        ;
+    assert_true(parent->used >= PAGE_SIZE && parent->used < 2 * PAGE_SIZE);
+    object_put(kernel, &memory->object);
+    assert_int_equal(parent->used, 0);
+    account_close(kernel, parent);
     world_free(&world);
 }
 
@@ -275,6 +319,7 @@ int main(void) {
         cmocka_unit_test(test_call_and_reply), cmocka_unit_test(test_payload),
         cmocka_unit_test(test_server_dies),    cmocka_unit_test(test_deadlines),
         cmocka_unit_test(test_quota),          cmocka_unit_test(test_random),
+        cmocka_unit_test(test_signal_for_two), cmocka_unit_test(test_quota_of_the_dead),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
