@@ -164,11 +164,13 @@ static void test_badges(void) {
     handle_t two = make(SYS_HANDLE_DUPLICATE, one, RIGHT_ALL, 0);
     handle_t three = make(SYS_HANDLE_DUPLICATE, port, RIGHT_SEND | RIGHT_PASS, 77);
     check(sys(SYS_RECEIVE, one, 0) == ERR_BAD_HANDLE, "a badged handle cannot receive");
-    handle_t task = child_start_task(&(struct child){.run = caller, .grant = {three}});
+    handle_t task =
+        child_start_task(&(struct child){.run = caller, .grant = {three}, .end_port = port, .end_badge = 5});
     check(receive(port, NEVER, NULL, &r) == 0 && r.t[0] == RECEIVED_CALL && r.t[1] == 77,
           "the badge is seen");
     check(reply((handle_t)r.t[2], 0, NULL) == 0, "reply");
-    sleep_until(now() + 5000000);
+    check(receive(port, NEVER, NULL, &r) == 0 && r.t[0] == RECEIVED_ENDED && r.t[1] == 5,
+          "its handle is gone");
     sys(SYS_HANDLE_CLOSE, one);
     sys(SYS_HANDLE_CLOSE, two);
     check(receive(port, 0, NULL, &r) == ERR_TIMED_OUT, "no notice while a handle is left");
