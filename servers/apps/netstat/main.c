@@ -46,8 +46,9 @@ int main(int argc, char **argv) {
     enum error error = text ? report((uint32_t)kind, text, &length) : ERR_NO_MEMORY;
     if (error) {
         fprintf(stderr, "netstat: %s\n", error_text(error));
-        return 1;
+    } else {
+        fwrite(text, 1, length, stdout);
     }
-    fwrite(text, 1, length, stdout);
-    return 0;
+    free(text);
+    return error ? 1 : 0;
 }
