@@ -92,8 +92,11 @@ static short ready(struct open_file *file) {
     return console->typed_length != 0 ? POLLIN | POLLOUT : POLLOUT;
 }
 
-static const struct operations operations = {
-    .read = read_console, .write = write_console, .status = status_of_console, .ready = ready};
+static const struct operations operations = {.terminal = true,
+                                             .read = read_console,
+                                             .write = write_console,
+                                             .status = status_of_console,
+                                             .ready = ready};
 
 struct open_file *posix_console_open(handle_t port, int flags) {
     return posix_file_make(&operations, port, flags);

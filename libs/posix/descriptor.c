@@ -267,15 +267,11 @@ int fsync(int fd) {
 }
 
 int isatty(int fd) {
-    struct stat status;
-    if (fstat(fd, &status) != 0) {
-        return 0;
-    }
-    if (!S_ISCHR(status.st_mode)) {
+    const struct open_file *file = posix_descriptor_get(fd);
+    if (file != NULL && !file->operations->terminal) {
         errno = ENOTTY;
-        return 0;
     }
-    return 1;
+    return file != NULL && file->operations->terminal;
 }
 
 int fcntl(int fd, int command, ...) {

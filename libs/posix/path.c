@@ -67,7 +67,11 @@ static int open_path(const char *path, int flags) {
     char absolute[PATH_SIZE];
     handle_t fs, handle;
     struct fs_stat status;
-    enum error error = prepare(path, absolute, &fs);
+    enum error error = posix_path_absolute(path, absolute);
+    if (error == ERR_NONE && posix_is_null(absolute)) {
+        return posix_null_open(flags);
+    }
+    error = error == ERR_NONE ? posix_file_server(&fs) : error;
     if (error == ERR_NONE) {
         error = fs_open(fs, wanted, absolute, &handle, &status);
     }
@@ -103,7 +107,12 @@ int stat(const char *restrict path, struct stat *restrict status) {
     char absolute[PATH_SIZE];
     handle_t fs;
     struct fs_stat found;
-    enum error error = prepare(path, absolute, &fs);
+    enum error error = posix_path_absolute(path, absolute);
+    if (error == ERR_NONE && posix_is_null(absolute)) {
+        posix_null_status(status);
+        return 0;
+    }
+    error = error == ERR_NONE ? posix_file_server(&fs) : error;
     if (error == ERR_NONE) {
         error = fs_stat(fs, absolute, &found);
     }

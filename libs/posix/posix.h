@@ -22,6 +22,7 @@
 struct open_file;
 
 struct operations {
+    bool terminal; /* isatty() */
     ssize_t (*read)(struct open_file *file, void *data, size_t length);
     ssize_t (*write)(struct open_file *file, const void *data, size_t length);
     ssize_t (*read_at)(struct open_file *file, void *data, size_t length, uint64_t offset);
@@ -104,6 +105,10 @@ bool posix_is_socket(const struct open_file *file);
 
 struct open_file *posix_console_open(handle_t port, int flags);
 struct open_file *posix_file_open(handle_t handle, int flags);
+/* Whether a path is that of /dev/null, what open() makes of it, and what stat() says. */
+bool posix_is_null(const char *absolute);
+int posix_null_open(int flags);
+void posix_null_status(struct stat *status);
 
 /* Waits until something that the event tells of may have changed, or until deadline: ERR_TIMED_OUT. */
 enum error posix_wait(uint64_t deadline);

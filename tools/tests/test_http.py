@@ -36,6 +36,7 @@ def test_download_from_python(each_guest, file_server):
     data = peers.pattern(SMALL)
     (file_server.folder / "data.bin").write_bytes(data)
     each_guest.ok(f"http -o /data.bin http://{HOST}:{file_server.port}/data.bin")
+    assert each_guest.ok(f"http -o /dev/null http://{HOST}:{file_server.port}/data.bin").strip() == ""
     assert each_guest.shutdown() == 0
     each_guest.disk.check()
     assert each_guest.disk.read("/data.bin") == data

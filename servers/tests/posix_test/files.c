@@ -109,7 +109,29 @@ static void directories(struct checks *t) {
     CHECK_EQUAL(t, chdir(before), 0);
 }
 
+static void null_device(struct checks *t) {
+    struct stat status;
+    char byte;
+    int fd = open("/dev/null", O_RDWR | O_CREAT | O_TRUNC, 0644);
+    CHECK(t, fd >= 0);
+    CHECK_EQUAL(t, write(fd, "gone", 4), 4);
+    CHECK_EQUAL(t, lseek(fd, 0, SEEK_END), 0);
+    CHECK_EQUAL(t, read(fd, &byte, 1), 0);
+    CHECK_EQUAL(t, fstat(fd, &status), 0);
+    CHECK(t, S_ISCHR(status.st_mode) && status.st_size == 0);
+    CHECK(t, isatty(fd) == 0 && errno == ENOTTY);
+    CHECK_EQUAL(t, close(fd), 0);
+    CHECK_EQUAL(t, stat("/dev/null", &status), 0);
+    CHECK(t, S_ISCHR(status.st_mode));
+    fd = open("/dev/null", O_WRONLY);
+    CHECK_ERRNO(t, (int)read(fd, &byte, 1), EBADF);
+    CHECK_EQUAL(t, close(fd), 0);
+    CHECK_ERRNO(t, open("/dev/null", O_WRONLY | O_CREAT | O_EXCL, 0644), EEXIST);
+    CHECK_ERRNO(t, open("/dev/null", O_RDONLY | O_DIRECTORY), ENOTDIR);
+}
+
 void test_files(struct checks *t) {
+    null_device(t);
     (void)unlink(PATH);
     (void)unlink(FOLDER "/other");
     (void)rmdir(FOLDER);
