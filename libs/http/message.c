@@ -51,8 +51,23 @@ static int on_url(llhttp_t *machine, const char *at, size_t length) {
     return append(parser, at, length) ? 0 : too_large(parser);
 }
 
+/* llhttp lets everything but line ends through; a terminal would obey it (RFC 9112 4: HTAB, SP, VCHAR,
+ * obs-text). */
+static bool is_plain(const char *at, size_t length) {
+    for (size_t i = 0; i < length; i++) {
+        const unsigned char c = (unsigned char)at[i];
+        if ((c < 0x20 && c != '\t') || c == 0x7f) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static int on_status(llhttp_t *machine, const char *at, size_t length) {
     struct http_parser *parser = parser_of(machine);
+    if (!is_plain(at, length)) {
+        return refuse(parser, 400, "control characters in the status line");
+    }
     return append(parser, at, length) ? 0 : too_large(parser);
 }
 
@@ -131,6 +146,10 @@ static int check_request(struct http_parser *parser) {
     const char *coding = http_field(parser, "Transfer-Encoding");
     if (coding && (http_field_count(parser, "Transfer-Encoding") > 1 || !http_same_name(coding, "chunked"))) {
         return refuse(parser, 501, "transfer coding not implemented");
+    }
+    if (coding &&
+        machine->http_minor == 0) { /* who passed it on may have framed it otherwise (RFC 9112 6.1) */
+        return refuse(parser, 400, "a transfer coding in HTTP/1.0");
     }
     return 0;
 }

@@ -190,6 +190,17 @@ static void refusals(void **state) {
         {"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n", 501},
         {"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", 501},
         {"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400},
+        {"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400},
+        {"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\nxyz", 400},
+        {"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0",
+         400},
+        {"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding : chunked\r\n\r\n0\r\n\r\n", 400},
+        {"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\nabc\r\n0\r\n\r\n", 400},
+        {"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0x3\r\nabc\r\n0\r\n\r\n", 400},
+        {"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3, 3\r\n\r\nxyz", 400},
+        {"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: +3\r\n\r\nxyz", 400},
+        {"GET / HTTP/1.1\r\nHost: x\r\nX: a\rb\r\n\r\n", 400},
+        {"GET / HTTP/1.1\r\nHost: x\r\nX: \x1b[2J\r\n\r\n", 400},
         {"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n11111111111111111\r\n", 400},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -214,6 +225,17 @@ static void nul_bytes_are_refused(void **state) {
     assert_string_equal(story.text, "BAD 400");
     read_message(&story, HTTP_REQUEST, false, in_target, sizeof(in_target) - 1, 100, false);
     assert_string_equal(story.text, "BAD 400");
+}
+
+/* What a server says ends up on terminals. */
+static void control_characters_are_refused(void **state) {
+    static const char *const cases[] = {"HTTP/1.1 200 \x1b[2J\r\n\r\n", "HTTP/1.1 200 a\x07z\r\n\r\n",
+                                        "HTTP/1.1 200 \x7f\r\n\r\n", "HTTP/1.1 200 OK\r\nA: \x1b[2J\r\n\r\n"};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct story story;
+        read_message(&story, HTTP_RESPONSE, false, cases[i], strlen(cases[i]), 100, false);
+        assert_string_equal(story.text, "BAD 400");
+    }
 }
 
 /* A head, chunk extension or trailer without end: `start`, then `filler` over and over. */
@@ -297,6 +319,7 @@ int main(void) {
         cmocka_unit_test(pipelined_messages_are_kept_apart),
         cmocka_unit_test(refusals),
         cmocka_unit_test(nul_bytes_are_refused),
+        cmocka_unit_test(control_characters_are_refused),
         cmocka_unit_test(endless_heads),
         cmocka_unit_test(many_fields),
         cmocka_unit_test(questions_about_the_head),
