@@ -34,7 +34,7 @@ struct net_config {
     bool checksum_out;          /* the device fills in TCP and UDP checksums (VIRTIO_NET_F_CSUM) */
     bool segment_out; /* the device cuts TCP segments (VIRTIO_NET_F_HOST_TSO4); needs checksum_out */
     bool no_timestamps, no_sack; /* these TCP options are neither offered nor accepted */
-    uint64_t seed[2]; /* secret randomness: ISNs (RFC 6528), ports, DNS ids */
+    uint64_t seed[2];            /* secret randomness: ISNs (RFC 6528), ports, DNS ids */
 };
 
 /* Lays the engine out in `memory` (16-byte aligned, `size` bytes; the caller keeps it alive and untouched).

@@ -96,7 +96,7 @@ int command_uptime(struct shell *shell, int argc, char **argv) {
 int command_sleep(struct shell *shell, int argc, char **argv) {
     char *end = NULL;
     double seconds = argc == 2 ? strtod(argv[1], &end) : -1;
-    if (seconds < 0 || seconds > 1e6 || *end) {
+    if (!end || *end || !(seconds >= 0 && seconds <= 1e6)) {
         return complain(shell, STATUS_USAGE, "sleep", "use: sleep SECONDS");
     }
     uint64_t bits = 0;

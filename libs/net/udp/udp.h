@@ -64,8 +64,8 @@ void udp_open(struct udp_socket *socket, uint8_t *memory, uint32_t receive_capac
 /* Takes it out of all lists; its memory is the caller's again, what was not sent is lost. */
 void udp_close(struct udp_socket *socket);
 
-/* Port 0: an ephemeral one, by chance (RFC 6056). The address must have been checked to be ours or any. A port
- * is shared only if all who are bound to it allow that (reuse): nobody else can take their datagrams.
+/* Port 0: an ephemeral one, by chance (RFC 6056). The address must have been checked to be ours or any. A
+ * port is shared only if all who are bound to it allow that (reuse): nobody else can take their datagrams.
  * ERR_INVALID: bound already; ERR_ADDRESS_IN_USE: taken, or no ephemeral port left. */
 enum error udp_bind(struct udp *udp, struct udp_socket *socket, const struct net_endpoint *local, bool reuse,
                     struct random *random);
