@@ -47,6 +47,10 @@
     X(tcp_old_timestamp)                                                                                     \
     X(tcp_duplicate)                                                                                         \
     X(tcp_retransmits)                                                                                       \
+    X(tcp_lost_again)                                                                                        \
+    X(tcp_bad_sack)                                                                                          \
+    X(tcp_sack_overflow)                                                                                     \
+    X(tcp_duplicate_reports)                                                                                 \
     X(tcp_fast_retransmits)                                                                                  \
     X(tcp_timeouts)                                                                                          \
     X(tcp_resets_in)                                                                                         \

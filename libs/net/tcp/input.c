@@ -284,9 +284,12 @@ static enum verdict establish_passive(struct arrival *in) {
     return GO_ON;
 }
 
-/* RFC 5681 section 2: five marks make a duplicate. */
-static bool is_duplicate(const struct arrival *in) {
+/* RFC 5681 section 2: five marks make a duplicate; with SACK (RFC 6675) it is one that brings news. */
+static bool is_duplicate(const struct arrival *in, uint32_t news) {
     const struct tcb *tcb = in->tcb;
+    if (tcb->sack && in->header->options.sack_count != 0) {
+        return news != 0 && seq_equal(in->header->ack, tcb->snd.una);
+    }
     uint32_t window = (uint32_t)in->header->window << tcb->snd.shift;
     return seq_equal(in->header->ack, tcb->snd.una) && tcp_flight(tcb) != 0 &&
            segment_length(in->segment) == 0 && window == tcb->snd.wnd;
@@ -311,7 +314,7 @@ static void take_acknowledged(struct arrival *in) {
     if (!tcb->recovery.active && limited) {
         congestion_acked(&tcb->congestion, acked, in->now);
     }
-    bool impatient = !tcb->recovery.active || !tcb->recovery.partial_seen;
+    bool impatient = tcb->scoreboard != NULL || !tcb->recovery.active || !tcb->recovery.partial_seen;
     tcp_recovery_acked(tcb, acked);
     if (impatient || !tcb->recovery.active) {
         tcp_timer_restart(in->tcp, tcb, in->now);
@@ -327,6 +330,24 @@ static bool ack_is_absurd(const struct arrival *in) {
     const struct tcb *tcb = in->tcb;
     struct sequence oldest = seq_of(tcb->snd.una.value - tcp_max(tcb->snd.wnd_max, UINT16_MAX));
     return seq_after(in->header->ack, tcb->snd.max) || seq_before(in->header->ack, oldest);
+}
+
+/* What the ACK and its SACK blocks say has arrived, and what that means for what is lost. */
+static void follow_progress(struct arrival *in) {
+    struct tcb *tcb = in->tcb;
+    uint32_t delivered = tcp_sack_update(in->tcp, tcb, in->header);
+    if (is_duplicate(in, delivered)) {
+        tcp_recovery_duplicate(in->tcp, tcb);
+    }
+    bool advanced = seq_after(in->header->ack, tcb->snd.una);
+    if (advanced) {
+        delivered += in->header->ack.value - tcb->snd.una.value;
+        delivered -= tcp_sack_acked(tcb, in->header->ack);
+        take_acknowledged(in);
+    }
+    if (tcb->scoreboard != NULL) {
+        tcp_sack_proceed(in->tcp, tcb, delivered, advanced, in->now);
+    }
 }
 
 /* What the states beyond ESTABLISHED do when our FIN is acknowledged. */
@@ -355,13 +376,7 @@ static enum verdict check_ack(struct arrival *in) {
         in->tcp->counters->tcp_bad_ack++;
         return challenge(in);
     }
-    if (is_duplicate(in)) {
-        tcp_recovery_duplicate(in->tcp, tcb);
-    }
-    bool new_ack = seq_after(in->header->ack, tcb->snd.una);
-    if (new_ack) {
-        take_acknowledged(in);
-    }
+    follow_progress(in);
     if (seq_after_or_at(in->header->ack, tcb->snd.una)) {
         take_window(in);
         if (tcb->timer.kind != TCP_TIMER_RETRANSMIT && !tcb->is_orphan) {

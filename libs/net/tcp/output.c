@@ -35,10 +35,32 @@ static bool plan_retransmit(const struct tcb *tcb, struct plan *plan) {
     return plan->length != 0 || plan->fin;
 }
 
+/* How much more the network may be asked to carry. */
+static uint32_t usable_congestion_window(const struct tcb *tcb) {
+    uint32_t limit = tcb->congestion.cwnd + tcp_recovery_allowance(tcb), pipe = tcp_sack_pipe(tcb);
+    return limit > pipe ? limit - pipe : 0;
+}
+
+/* The same, asked for what is sent again: what the scoreboard says is missing (RFC 6675 section 5, (C)). */
+static bool plan_hole(const struct tcb *tcb, bool lost, struct plan *plan) {
+    struct tcp_sack next;
+    if (!tcp_sack_next(tcb, lost, &next)) {
+        return false;
+    }
+    plan->seq = next.start;
+    plan->size = (uint16_t)segment_size(tcb);
+    plan->length = tcp_min(next.end.value - next.start.value, tcp_send_end(tcb).value - next.start.value);
+    plan->length = tcp_min(plan->length, plan->size);
+    plan->fin = tcb->fin_sent && seq_equal(seq_add(plan->seq, plan->length), tcb->snd.fin) &&
+                seq_after(next.end, tcb->snd.fin);
+    plan->push = seq_equal(seq_add(plan->seq, plan->length), tcp_send_end(tcb));
+    plan->resend = true;
+    return tcb->retransmit_due || plan->length <= usable_congestion_window(tcb);
+}
+
 static uint32_t usable_window(const struct tcb *tcb) {
-    uint32_t limit = tcp_min(tcb->snd.wnd, tcb->congestion.cwnd + tcp_recovery_allowance(tcb));
-    uint32_t flight = tcp_flight(tcb);
-    return limit > flight ? limit - flight : 0;
+    uint32_t flight = tcp_flight(tcb), peer = tcb->snd.wnd > flight ? tcb->snd.wnd - flight : 0;
+    return tcp_min(peer, usable_congestion_window(tcb));
 }
 
 /* May a segment that is not full leave (RFC 9293 3.8.6.2.1)? It may if it empties the stream and no other
@@ -60,6 +82,22 @@ static uint32_t segment_limit(const struct tcp *tcp, const struct tcb *tcb, size
     return most < mss ? most : most - most % mss;
 }
 
+/* Of what is sent again after a timeout: it need not go over what SACK has told of. */
+static uint32_t up_to_arrived(const struct tcb *tcb, uint32_t length) {
+    const struct scoreboard_range *range =
+        tcb->scoreboard != NULL ? scoreboard_at(tcb->scoreboard, tcb->snd.nxt) : NULL;
+    bool ahead = range != NULL && seq_after(range->start, tcb->snd.nxt);
+    return ahead ? tcp_min(length, range->start.value - tcb->snd.nxt.value) : length;
+}
+
+static void skip_arrived(struct tcb *tcb) {
+    const struct scoreboard_range *range =
+        tcb->scoreboard != NULL ? scoreboard_at(tcb->scoreboard, tcb->snd.nxt) : NULL;
+    if (range != NULL && seq_before_or_at(range->start, tcb->snd.nxt)) {
+        tcb->snd.nxt = range->end;
+    }
+}
+
 /* RFC 9293 3.8.6.2.1 for what has never been sent; what is sent again goes as it fits. */
 static bool plan_data(const struct tcp *tcp, const struct tcb *tcb, size_t room, struct plan *plan) {
     uint32_t queued = buffer_length(&tcb->send);
@@ -71,6 +109,9 @@ static bool plan_data(const struct tcp *tcp, const struct tcb *tcb, size_t room,
     uint32_t most = segment_limit(tcp, tcb, room);
     uint32_t length = tcp_min(tcp_min(available, usable_window(tcb)), most);
     plan->resend = seq_before(tcb->snd.nxt, tcb->snd.max);
+    if (plan->resend) {
+        length = up_to_arrived(tcb, length);
+    }
     uint32_t tail = length % tcp_min(segment_size(tcb), most);
     bool fin = tcb->fin_queued && length == available;
     if (tail != 0 && !fin && !plan->resend && !small_allowed(tcb, length, available)) {
@@ -89,6 +130,9 @@ static bool plan_data(const struct tcp *tcp, const struct tcb *tcb, size_t room,
 static bool make_plan(const struct tcp *tcp, const struct tcb *tcb, size_t room, struct plan *plan) {
     if (!may_send_data(tcb)) {
         return false;
+    }
+    if (tcb->recovery.active && tcb->scoreboard != NULL) {
+        return plan_hole(tcb, true, plan) || plan_data(tcp, tcb, room, plan) || plan_hole(tcb, false, plan);
     }
     return (tcb->retransmit_due && plan_retransmit(tcb, plan)) || plan_data(tcp, tcb, room, plan);
 }
@@ -211,6 +255,8 @@ static void count_sent(struct tcp *tcp, struct tcb *tcb, const struct plan *plan
     }
     tcb->snd.nxt = seq_max(tcb->snd.nxt, end);
     tcb->snd.max = seq_max(tcb->snd.max, end);
+    skip_arrived(tcb);
+    tcp_sack_sent(tcb, end, plan->length + plan->fin, plan->resend);
     tcb->congestion.last_sent = now;
 }
 

@@ -1,5 +1,5 @@
 /* recovery.c: what is done about loss: fast retransmit and NewReno's fast recovery (RFC 5681 3.2, RFC 6582),
- * limited transmit (RFC 3042). */
+ * limited transmit (RFC 3042). As soon as the peer tells by SACK what it has, sack.c takes over. */
 #include <net/tcp/tcb.h>
 
 #define DUPLICATE_THRESHOLD 3
@@ -17,11 +17,14 @@ static void enter(struct tcp *tcp, struct tcb *tcb) {
 }
 
 void tcp_recovery_duplicate(struct tcp *tcp, struct tcb *tcb) {
+    tcb->recovery.duplicates += tcb->recovery.duplicates < UINT8_MAX;
+    if (tcb->scoreboard != NULL) {
+        return;
+    }
     if (tcb->recovery.active) {
         tcb->congestion.cwnd += tcb->snd.mss; /* a segment has left the network */
         return;
     }
-    tcb->recovery.duplicates += tcb->recovery.duplicates < UINT8_MAX;
     if (tcb->recovery.duplicates == DUPLICATE_THRESHOLD &&
         seq_after_or_at(tcb->snd.una, tcb->recovery.recover)) {
         enter(tcp, tcb);
@@ -31,7 +34,9 @@ void tcp_recovery_duplicate(struct tcp *tcp, struct tcb *tcb) {
 /* Step 3: everything that was out when the loss was seen has arrived. */
 static void leave(struct tcb *tcb) {
     uint32_t flight = tcp_max(tcp_flight(tcb), tcb->snd.mss);
-    tcb->congestion.cwnd = tcp_min(tcb->congestion.ssthresh, flight + tcb->snd.mss);
+    bool by_sack = tcb->scoreboard != NULL; /* RFC 6937: its window has come down gently */
+    tcb->congestion.cwnd =
+        by_sack ? tcb->congestion.ssthresh : tcp_min(tcb->congestion.ssthresh, flight + tcb->snd.mss);
     tcb->recovery.active = false;
 }
 
@@ -52,13 +57,14 @@ void tcp_recovery_acked(struct tcb *tcb, uint32_t acked) {
     }
     if (seq_after_or_at(tcb->snd.una, tcb->recovery.recover)) {
         leave(tcb);
-    } else {
+    } else if (tcb->scoreboard == NULL) {
         go_on(tcb, acked);
     }
 }
 
 /* Step 4: duplicates that the resent segments cause must not look like another loss. */
-void tcp_recovery_timeout(struct tcb *tcb) {
+void tcp_recovery_timeout(struct tcp *tcp, struct tcb *tcb) {
+    tcp_sack_timeout(tcp, tcb);
     tcb->recovery.active = false;
     tcb->recovery.duplicates = 0;
     tcb->recovery.recover = tcb->snd.max;
@@ -66,7 +72,7 @@ void tcp_recovery_timeout(struct tcb *tcb) {
 }
 
 uint32_t tcp_recovery_allowance(const struct tcb *tcb) {
-    bool early = !tcb->recovery.active && tcb->recovery.duplicates > 0;
+    bool early = !tcb->recovery.active && tcb->recovery.duplicates > 0 && tcb->scoreboard == NULL;
     uint32_t count =
         tcb->recovery.duplicates < DUPLICATE_THRESHOLD ? tcb->recovery.duplicates : DUPLICATE_THRESHOLD - 1;
     return early ? count * tcb->snd.mss : 0;

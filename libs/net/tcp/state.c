@@ -69,6 +69,7 @@ static void stop(struct tcp *tcp, struct tcb *tcb) {
     buffer_release(&tcb->send, tcp->arena, tcb->owner);
     arena_give(tcp->arena, NET_OWNER_ENGINE, tcb->reassembly);
     tcb->reassembly = NULL;
+    tcp_sack_forget(tcp, tcb);
     tcb->acks_due = 0;
     tcb->syn_due = false;
     tcb->retransmit_due = false;

@@ -10,6 +10,7 @@
 #include <net/tcp/buffer.h>
 #include <net/tcp/congestion.h>
 #include <net/tcp/rtt.h>
+#include <net/tcp/scoreboard.h>
 #include <net/tcp/tcp.h>
 
 /* Anything that a segment can find by its four numbers: a TCB or a remnant. Owner: table.c. */
@@ -141,7 +142,9 @@ struct tcb {
 
     struct rtt rtt;
     struct congestion congestion;
-    /* Loss recovery (RFC 6582). Owner: recovery.c. */
+    /* What SACK has told; null: nothing. While it is there, recovery goes by it. Owner: sack.c. */
+    struct scoreboard *scoreboard;
+    /* Loss recovery (RFC 6582, 6675). Owner: recovery.c, sack.c. */
     struct {
         struct sequence recover;
         uint8_t duplicates;
@@ -339,9 +342,27 @@ void tcp_timers_run(struct tcp *tcp, net_time now);
 void tcp_recovery_duplicate(struct tcp *tcp, struct tcb *tcb);
 /* `acked` new bytes were acknowledged. */
 void tcp_recovery_acked(struct tcb *tcb, uint32_t acked);
-void tcp_recovery_timeout(struct tcb *tcb);
+/* All that is out counts as lost; it will be sent again from the start. */
+void tcp_recovery_timeout(struct tcp *tcp, struct tcb *tcb);
 /* How many bytes beyond the congestion window may be sent (RFC 3042). */
 uint32_t tcp_recovery_allowance(const struct tcb *tcb);
+
+/* ---- sack.c ---- */
+/* Takes an ACK's blocks. Returns how many bytes they newly tell of. */
+uint32_t tcp_sack_update(struct tcp *tcp, struct tcb *tcb, const struct tcp_header *header);
+/* snd.una is going to move there. Returns how many bytes before it SACK has told of. */
+uint32_t tcp_sack_acked(struct tcb *tcb, struct sequence ack);
+/* An ACK has been taken, of which `delivered` bytes were not known to have arrived; advanced: it moved
+ * snd.una. Begins recovery if it has to, and sets cwnd during it. There must be a scoreboard. */
+void tcp_sack_proceed(struct tcp *tcp, struct tcb *tcb, uint32_t delivered, bool advanced, net_time now);
+/* What to send again next; lost: only if it is. false: nothing. There must be a scoreboard. */
+bool tcp_sack_next(const struct tcb *tcb, bool lost, struct tcp_sack *next);
+/* `length` sequence numbers before `end` have been sent. */
+void tcp_sack_sent(struct tcb *tcb, struct sequence end, uint32_t length, bool resend);
+void tcp_sack_timeout(struct tcp *tcp, struct tcb *tcb);
+void tcp_sack_forget(struct tcp *tcp, struct tcb *tcb);
+/* Bytes that are taken to be on their way. */
+uint32_t tcp_sack_pipe(const struct tcb *tcb);
 
 /* ---- isn.c ---- */
 /* RFC 6528: a clock of 4 us ticks plus a keyed hash of the two ends. */

@@ -169,7 +169,7 @@ static void retransmit(struct tcp *tcp, struct tcb *tcb, net_time now) {
     if (tcb->state != TCP_SYN_SENT) { /* until the peer's SYN there is no window */
         congestion_timed_out(&tcb->congestion, tcp_flight(tcb), tcb->retries > 1);
     }
-    tcp_recovery_timeout(tcb);
+    tcp_recovery_timeout(tcp, tcb);
     rtt_back_off(&tcb->rtt);
     rtt_resent(&tcb->rtt);
     tcb->syn_due = tcb->state == TCP_SYN_SENT || tcb->state == TCP_SYN_RECEIVED;

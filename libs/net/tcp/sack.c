@@ -1,0 +1,226 @@
+/* sack.c: loss recovery with SACK: what is lost and what to send next (RFC 6675), and how much of it (PRR,
+ * RFC 6937). The names are those of the RFCs. For a peer without SACK recovery.c does the work alone. */
+#include <net/tcp/tcb.h>
+
+#define DUPLICATE_THRESHOLD 3
+
+/* ---- Update: the scoreboard takes the blocks of an ACK (RFC 6675 section 4) ---- */
+
+/* RFC 2883 4: a first block that is acknowledged, or that lies within the second, tells of a duplicate. */
+static bool is_duplicate_report(const struct tcp_header *header) {
+    const struct tcp_sack *block = header->options.sack;
+    bool acknowledged = seq_before_or_at(block[0].end, header->ack);
+    bool within = header->options.sack_count > 1 && seq_before_or_at(block[1].start, block[0].start) &&
+                  seq_before_or_at(block[0].end, block[1].end);
+    return seq_before(block[0].start, block[0].end) && (acknowledged || within);
+}
+
+static bool take_scoreboard(struct tcp *tcp, struct tcb *tcb) {
+    void *memory = tcb->scoreboard;
+    if (memory == NULL) {
+        if (arena_take(tcp->arena, NET_OWNER_ENGINE, sizeof *tcb->scoreboard, &memory) != ERR_NONE) {
+            tcp->counters->tcp_no_memory++;
+            return false;
+        }
+        tcb->scoreboard = memory;
+        scoreboard_init(tcb->scoreboard);
+        tcb->scoreboard->flight = tcp_flight(tcb);
+    }
+    return true;
+}
+
+/* Believes only what could be true: of what was sent and is not acknowledged. */
+static uint32_t take_block(struct tcp *tcp, struct tcb *tcb, struct sequence ack, struct tcp_sack block) {
+    uint32_t news = 0;
+    if (!seq_before(block.start, block.end) || seq_after(block.end, tcb->snd.max)) {
+        tcp->counters->tcp_bad_sack++;
+        return 0;
+    }
+    struct sequence start = seq_max(block.start, seq_max(ack, tcb->snd.una));
+    if (!seq_before(start, block.end) || !take_scoreboard(tcp, tcb)) {
+        return 0;
+    }
+    if (!scoreboard_add(tcb->scoreboard, tcb->snd.una, start, block.end, &news)) {
+        tcp->counters->tcp_sack_overflow++;
+    }
+    return news;
+}
+
+uint32_t tcp_sack_update(struct tcp *tcp, struct tcb *tcb, const struct tcp_header *header) {
+    const struct tcp_options *options = &header->options;
+    if (!tcb->sack || options->sack_count == 0) {
+        return 0;
+    }
+    uint32_t first = is_duplicate_report(header), news = 0;
+    tcp->counters->tcp_duplicate_reports += first;
+    for (uint32_t i = first; i < options->sack_count; i++) {
+        news += take_block(tcp, tcb, header->ack, options->sack[i]);
+    }
+    return news;
+}
+
+uint32_t tcp_sack_acked(struct tcb *tcb, struct sequence ack) {
+    return tcb->scoreboard != NULL ? scoreboard_acked(tcb->scoreboard, ack) : 0;
+}
+
+/* ---- What is lost ---- */
+
+/* IsLost for all sequence numbers at once: what is not SACKed before this one is lost, for three ranges, or
+ * more than two segments' bytes, behind it have arrived. The first hole is what recovery began for. */
+static struct sequence lost_edge(const struct tcb *tcb) {
+    const struct scoreboard *board = tcb->scoreboard;
+    uint32_t bytes = 0;
+    for (uint32_t i = board->count; i-- > 0;) {
+        bytes += board->range[i].end.value - board->range[i].start.value;
+        if (board->count - i >= DUPLICATE_THRESHOLD ||
+            bytes > (DUPLICATE_THRESHOLD - 1) * (uint32_t)tcb->snd.mss) {
+            return board->range[i].start;
+        }
+    }
+    return tcb->recovery.active && board->count > 0 ? board->range[0].start : tcb->snd.una;
+}
+
+static bool is_lost(struct sequence seq, struct sequence edge) {
+    return seq_before(seq, edge);
+}
+
+/* Beyond RFC 6675, which leaves it to the timer: if what was sent three segments after the second sending of
+ * a hole has arrived and the hole is still there, that sending is lost too. */
+static void find_lost_again(struct tcp *tcp, struct tcb *tcb) {
+    struct scoreboard *board = tcb->scoreboard;
+    if (board->count == 0) {
+        return;
+    }
+    struct sequence highest = board->range[board->count - 1].end;
+    for (uint32_t i = 0; i < board->count; i++) {
+        struct scoreboard_hole hole = scoreboard_hole(board, tcb->snd.una, i);
+        int32_t later = seq_difference(highest, board->range[i].edge);
+        if (seq_after(hole.resent, hole.start) && later >= DUPLICATE_THRESHOLD * (int32_t)tcb->snd.mss) {
+            board->range[i].resent = hole.start;
+            tcp->counters->tcp_lost_again++;
+        }
+    }
+}
+
+/* SetPipe: what was sent and is neither SACKed nor lost, and what was sent again. */
+static uint32_t set_pipe(const struct tcb *tcb) {
+    const struct scoreboard *board = tcb->scoreboard;
+    struct sequence edge = lost_edge(tcb);
+    uint32_t pipe = tcp_flight(tcb) - board->sacked;
+    for (uint32_t i = 0; i < board->count; i++) {
+        struct scoreboard_hole hole = scoreboard_hole(board, tcb->snd.una, i);
+        if (is_lost(hole.start, edge)) {
+            pipe -= hole.end.value - hole.resent.value;
+        } else {
+            pipe += hole.resent.value - hole.start.value;
+        }
+    }
+    return pipe;
+}
+
+/* NextSeg, rules 1 (lost) and 3; rule 2, new data, stands between them in output.c. */
+bool tcp_sack_next(const struct tcb *tcb, bool lost, struct tcp_sack *next) {
+    const struct scoreboard *board = tcb->scoreboard;
+    struct sequence edge = lost_edge(tcb);
+    for (uint32_t i = 0; i < board->count; i++) {
+        struct scoreboard_hole hole = scoreboard_hole(board, tcb->snd.una, i);
+        if (lost && !is_lost(hole.start, edge)) {
+            return false;
+        }
+        if (seq_before(hole.resent, hole.end)) {
+            *next = (struct tcp_sack){hole.resent, hole.end};
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- How much may be sent (RFC 6937) ---- */
+
+/* Each ACK lets out what it says has arrived, in the proportion in which the window shrinks; below the
+ * threshold one segment more, if nothing more was lost. */
+static void reduce_proportionally(struct tcb *tcb, uint32_t delivered, bool advanced) {
+    struct scoreboard *board = tcb->scoreboard;
+    uint32_t ssthresh = tcb->congestion.ssthresh, send;
+    board->delivered += delivered;
+    if (board->pipe > ssthresh) {
+        uint64_t share =
+            ((uint64_t)board->delivered * ssthresh + board->flight - 1) / tcp_max(board->flight, 1);
+        send = share > board->sent ? (uint32_t)share - board->sent : 0;
+    } else {
+        uint32_t balance = board->delivered > board->sent ? board->delivered - board->sent : 0;
+        uint32_t limit = tcp_max(balance, delivered) + (advanced ? tcb->snd.mss : 0);
+        send = tcp_min(ssthresh - board->pipe, limit);
+    }
+    tcb->congestion.cwnd = board->pipe + send;
+}
+
+/* ---- Recovery (RFC 6675 section 5) ---- */
+
+static void enter(struct tcp *tcp, struct tcb *tcb, net_time now) {
+    struct scoreboard *board = tcb->scoreboard;
+    tcb->recovery.active = true;
+    tcb->recovery.partial_seen = false;
+    tcb->recovery.recover = tcb->snd.max;
+    board->flight = tcp_flight(tcb);
+    board->delivered = board->sent = 0;
+    congestion_lost(&tcb->congestion, board->flight);
+    tcb->retransmit_due = true;
+    rtt_resent(&tcb->rtt);
+    tcp_timer_restart(tcp, tcb, now);
+    tcp->counters->tcp_fast_retransmits++;
+}
+
+static bool has_to_enter(const struct tcb *tcb) {
+    bool dealt_with = seq_before(tcb->snd.una, tcb->recovery.recover);
+    bool enough = tcb->recovery.duplicates >= DUPLICATE_THRESHOLD || is_lost(tcb->snd.una, lost_edge(tcb));
+    return !tcb->recovery.active && !dealt_with && tcb->scoreboard->count > 0 && enough;
+}
+
+void tcp_sack_proceed(struct tcp *tcp, struct tcb *tcb, uint32_t delivered, bool advanced, net_time now) {
+    if (has_to_enter(tcb)) {
+        enter(tcp, tcb, now);
+    }
+    if (tcb->recovery.active) {
+        find_lost_again(tcp, tcb);
+        tcb->scoreboard->pipe = set_pipe(tcb);
+        reduce_proportionally(tcb, delivered, advanced);
+    } else if (tcb->scoreboard->count == 0) {
+        tcp_sack_forget(tcp, tcb);
+    }
+}
+
+void tcp_sack_sent(struct tcb *tcb, struct sequence end, uint32_t length, bool resend) {
+    struct scoreboard *board = tcb->scoreboard;
+    if (board == NULL || !tcb->recovery.active) {
+        return;
+    }
+    board->pipe += length;
+    board->sent += length;
+    if (resend) {
+        scoreboard_resent(board, end, tcb->snd.max);
+    }
+}
+
+/* RFC 2018 section 8: a peer may throw away what it has told of. What stands at snd.una tells that it did; a
+ * second timeout in a row makes us doubt all of it. */
+void tcp_sack_timeout(struct tcp *tcp, struct tcb *tcb) {
+    const struct scoreboard *board = tcb->scoreboard;
+    bool doubted = tcb->retries > 1;
+    if (board != NULL && (doubted || board->count == 0 || seq_equal(board->range[0].start, tcb->snd.una))) {
+        tcp_sack_forget(tcp, tcb);
+    }
+}
+
+void tcp_sack_forget(struct tcp *tcp, struct tcb *tcb) {
+    arena_give(tcp->arena, NET_OWNER_ENGINE, tcb->scoreboard);
+    tcb->scoreboard = NULL;
+}
+
+uint32_t tcp_sack_pipe(const struct tcb *tcb) {
+    const struct scoreboard *board = tcb->scoreboard;
+    if (board == NULL) {
+        return tcp_flight(tcb);
+    }
+    return tcb->recovery.active ? board->pipe : tcp_flight(tcb) - scoreboard_before(board, tcb->snd.nxt);
+}
