@@ -1,0 +1,229 @@
+/* test_sack.c: what is sent again and when, by what the peer tells (RFC 6675, RFC 6937), and what of it is
+ * not believed. */
+#include "script.h"
+
+#define MS          (NET_SECOND / 1000)
+#define MSS         1460
+#define AT(segment) (1 + (segment)*MSS) /* the sequence number of our segment 0, 1, … */
+
+static int setup(void **state) {
+    struct script *s = malloc(sizeof *s);
+    struct net_endpoint peer;
+    script_start(s);
+    script_listen(s, 8);
+    IN(.flags = SYN, .mss = MSS, .sack_ok = true);
+    OUT(.flags = SYN | ACK, .ack = 1);
+    IN(.flags = ACK, .seq = 1, .ack = 1);
+    assert_int_equal(net_accept(s->net, s->listener, s->owner, &s->socket, &peer), ERR_NONE);
+    *state = s;
+    return 0;
+}
+
+static int teardown(void **state) {
+    script_stop(*state);
+    free(*state);
+    return 0;
+}
+
+static void take_full(struct script *s, uint32_t segment, uint32_t count) {
+    for (uint32_t i = 0; i < count; i++) {
+        OUT(.flags = ACK, .seq = AT(segment + i), .ack = 1, .length = MSS);
+    }
+}
+
+/* The peer has everything before segment `ack`, and `from` … `to`-1. */
+static void told(struct script *s, uint32_t ack, uint32_t from, uint32_t to) {
+    IN(.flags = ACK, .seq = 1, .ack = AT(ack), .blocks = 1, .block = {{AT(from), AT(to)}});
+}
+
+static const struct net_counters *counters(struct script *s) {
+    return net_counters(s->net);
+}
+
+/* Ten out; 0 and 4 are lost. */
+static void test_two_holes_in_one_round_trip(void **state) {
+    struct script *s = *state;
+    script_send(s, 10 * MSS);
+    take_full(s, 0, 10);
+    told(s, 0, 1, 2);
+    told(s, 0, 1, 3);
+    QUIET(); /* nothing more to send, and two are not enough */
+    told(s, 0, 1, 4);
+    take_full(s, 0, 1);
+    QUIET();
+    for (uint32_t i = 6; i <= 9; i++) {
+        IN(.flags = ACK, .seq = 1, .ack = 1, .blocks = 2, .block = {{AT(5), AT(i)}, {AT(1), AT(4)}});
+    }
+    take_full(s, 4, 1);
+    QUIET();
+    IN(.flags = ACK, .seq = 1, .ack = AT(4), .blocks = 1, .block = {{AT(5), AT(10)}});
+    QUIET(); /* it is on its way already */
+    IN(.flags = ACK, .seq = 1, .ack = AT(10));
+    QUIET();
+    assert_int_equal(counters(s)->tcp_fast_retransmits, 1);
+    assert_int_equal(counters(s)->tcp_retransmits, 2);
+    assert_int_equal(counters(s)->tcp_timeouts, 0);
+}
+
+/* IsLost: one ACK that tells of more than two segments is enough, though it is only the first duplicate. */
+static void test_bytes_tell_of_loss(void **state) {
+    struct script *s = *state;
+    script_send(s, 10 * MSS);
+    take_full(s, 0, 10);
+    told(s, 0, 1, 3);
+    QUIET();
+    told(s, 0, 1, 4);
+    take_full(s, 0, 1);
+}
+
+/* Limited transmit (RFC 3042): what has arrived lets new segments out. */
+static void test_limited_transmit(void **state) {
+    struct script *s = *state;
+    script_send(s, 20 * MSS);
+    take_full(s, 0, 10);
+    told(s, 0, 1, 2);
+    take_full(s, 10, 1);
+    told(s, 0, 1, 3);
+    take_full(s, 11, 1);
+    QUIET();
+}
+
+/* PRR: the window shrinks by one segment for every second one that arrives, with no pause and no burst. */
+static void test_reduction_is_proportional(void **state) {
+    struct script *s = *state;
+    script_send(s, 40 * MSS);
+    take_full(s, 0, 10);
+    told(s, 0, 1, 5);
+    take_full(s, 0, 1);
+    uint32_t sent = 0;
+    for (uint32_t i = 6; i <= 10; i++) {
+        struct tcp_header header;
+        struct span text;
+        uint32_t before = sent;
+        told(s, 0, 1, i);
+        while (script_take(s, &header, &text)) {
+            sent += text.length != 0;
+        }
+        assert_true(sent - before <= 2);
+    }
+    assert_in_range(sent, 3, 5);
+}
+
+/* What was sent again and is lost again is seen by what was sent after it. */
+static void test_lost_again(void **state) {
+    struct script *s = *state;
+    script_send(s, 40 * MSS);
+    take_full(s, 0, 10);
+    told(s, 0, 1, 5);
+    take_full(s, 0, 1);
+    struct tcp_header header;
+    struct span text;
+    bool again = false;
+    uint32_t highest = 10;
+    for (uint32_t i = 6; i < 40 && i <= highest && !again; i++) {
+        told(s, 0, 1, i);
+        while (script_take(s, &header, &text)) {
+            uint32_t segment = (header.seq.value - s->iss - 1) / MSS;
+            again |= segment == 0;
+            highest = segment + 1 > highest ? segment + 1 : highest;
+        }
+    }
+    assert_true(again);
+    assert_int_equal(counters(s)->tcp_timeouts, 0);
+    assert_int_equal(counters(s)->tcp_lost_again, 1);
+}
+
+/* After a timeout what has arrived is not sent again. */
+static void test_timeout_skips_what_arrived(void **state) {
+    struct script *s = *state;
+    script_send(s, 4 * MSS);
+    take_full(s, 0, 4);
+    told(s, 0, 1, 3);
+    PASS(1000 * MS);
+    take_full(s, 0, 1);
+    IN(.flags = ACK, .seq = 1, .ack = AT(3));
+    take_full(s, 3, 1);
+    QUIET();
+    IN(.flags = ACK, .seq = 1, .ack = AT(4));
+}
+
+/* A peer that throws away what it had told of gets it again (RFC 2018 8). */
+static void test_reneging(void **state) {
+    struct script *s = *state;
+    script_send(s, 4 * MSS);
+    take_full(s, 0, 4);
+    told(s, 0, 1, 3);
+    IN(.flags = ACK, .seq = 1, .ack = AT(1));
+    QUIET();
+    PASS(1000 * MS);
+    take_full(s, 1, 1);
+    IN(.flags = ACK, .seq = 1, .ack = AT(2));
+    take_full(s, 2, 2);
+}
+
+/* Blocks of what was never sent, backwards, empty or acknowledged: none of them does anything. */
+static void test_hostile_blocks(void **state) {
+    struct script *s = *state;
+    script_send(s, 10 * MSS);
+    take_full(s, 0, 10);
+    IN(.flags = ACK, .seq = 1, .ack = AT(1));
+    for (uint32_t i = 0; i < 5; i++) {
+        IN(.flags = ACK, .seq = 1, .ack = AT(1), .blocks = 4,
+           .block = {{AT(9), AT(11)}, {AT(5), AT(4)}, {AT(5), AT(5)}, {AT(20), AT(21)}});
+        IN(.flags = ACK, .seq = 1, .ack = AT(1), .blocks = 1, .block = {{AT(0), AT(1)}});
+        IN(.flags = ACK, .seq = 1, .ack = AT(1), .blocks = 1, .block = {{AT(3), AT(3) + 0x80000001}});
+    }
+    QUIET();
+    assert_int_equal(counters(s)->tcp_bad_sack, 25);
+    assert_int_equal(counters(s)->tcp_duplicate_reports, 5);
+    assert_int_equal(counters(s)->tcp_fast_retransmits, 0);
+}
+
+/* A block for every second byte: the scoreboard is bounded, the rest is counted. */
+static void test_crumbs(void **state) {
+    struct script *s = *state;
+    script_send(s, 10 * MSS);
+    take_full(s, 0, 10);
+    struct tcp_header header;
+    struct span text;
+    for (uint32_t i = 1; i < 200; i++) {
+        IN(.flags = ACK, .seq = 1, .ack = 1, .blocks = 1, .block = {{1 + 2 * i, 2 + 2 * i}});
+        while (script_take(s, &header, &text)) {
+        }
+    }
+    assert_true(counters(s)->tcp_sack_overflow > 100);
+    IN(.flags = ACK, .seq = 1, .ack = AT(10));
+    QUIET();
+}
+
+/* The FIN can be a hole too. */
+static void test_fin_is_sent_again(void **state) {
+    struct script *s = *state;
+    script_send(s, 5 * MSS);
+    assert_int_equal(net_shutdown(s->net, s->socket, NET_SHUT_WRITE, s->now), ERR_NONE);
+    take_full(s, 0, 4);
+    OUT(.flags = FIN | ACK, .seq = AT(4), .ack = 1, .length = MSS);
+    IN(.flags = ACK, .seq = 1, .ack = AT(1), .blocks = 1, .block = {{AT(2), AT(5) + 1}});
+    take_full(s, 1, 1);
+    QUIET();
+    IN(.flags = ACK, .seq = 1, .ack = AT(5) + 1);
+    STATE(TCP_FIN_WAIT_2);
+}
+
+#define WITH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        WITH(test_two_holes_in_one_round_trip),
+        WITH(test_bytes_tell_of_loss),
+        WITH(test_limited_transmit),
+        WITH(test_reduction_is_proportional),
+        WITH(test_lost_again),
+        WITH(test_timeout_skips_what_arrived),
+        WITH(test_reneging),
+        WITH(test_hostile_blocks),
+        WITH(test_crumbs),
+        WITH(test_fin_is_sent_again),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
