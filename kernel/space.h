@@ -16,7 +16,6 @@ struct space {
     uint64_t root;   /* physical address of the top table */
     uint64_t satp;   /* what the CPU's register must hold */
     uint32_t stale;  /* harts (as bits) that must flush before they enter it */
-    uint32_t loaded; /* harts whose satp holds it now: they must let go before it can be freed */
     bool dying;
     struct account *account; /* pays for the tables */
     struct link mappings;    /* struct mapping, by address */

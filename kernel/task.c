@@ -143,15 +143,21 @@ void task_destroy(struct kernel *kernel, struct task *task) {
 /* ---- taking apart what has died ---- */
 
 /* No hart may walk tables that are being freed. Ours lets go at once; others are woken and do so themselves.
- */
+ * A hart that has decided for another space walks the old one on until it has changed its register, without
+ * the lock, on its way to user mode. */
 static bool space_loaded(struct kernel *kernel, struct space *space) {
     struct hart *here = kernel->here;
+    bool loaded = false;
     if (here->space == space)
         machine_space_load(here, NULL);
-    for (uint32_t i = 0; i < kernel->harts; i++)
-        if (space->loaded >> i & 1 && &kernel->hart[i] != here)
-            machine_wake_hart(&kernel->hart[i]);
-    return space->loaded;
+    for (uint32_t i = 0; i < kernel->harts; i++) {
+        struct hart *hart = &kernel->hart[i];
+        if (hart->space != space && __atomic_load_n(&hart->satp, __ATOMIC_ACQUIRE) != space->satp)
+            continue;
+        machine_wake_hart(hart);
+        loaded = true;
+    }
+    return loaded;
 }
 
 bool reap_piece(struct kernel *kernel) {

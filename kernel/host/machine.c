@@ -50,11 +50,7 @@ void machine_space_init(struct kernel *kernel, struct space *space, uint32_t asi
 }
 
 void machine_space_load(struct hart *hart, struct space *space) {
-    if (hart->space)
-        hart->space->loaded &= ~(1u << hart->number);
     hart->space = space;
-    if (space)
-        space->loaded |= 1u << hart->number;
 }
 
 void machine_flush(struct kernel *kernel, struct space *space) {

@@ -61,8 +61,8 @@ user_enter:
     ld t1, HART_SATP(a0)
     ld a0, HART_CONTEXT(a0)
     beq t0, t1, 1f
-    sd t0, HART_SATP(tp)
     csrw satp, t0
+    sd t0, HART_SATP(tp)        /* after the other: who sees this may free the tables that we have left */
 1:  ld t0, 0*8(a0)
     csrw sepc, t0
     ld ra, 1*8(a0)

@@ -72,8 +72,6 @@ void machine_space_init(struct kernel *kernel, struct space *space, uint32_t asi
 HOT void machine_space_load(struct hart *hart, struct space *space) {
     struct system *system = system_of(hart->kernel);
     uint32_t bit = 1u << hart->number;
-    if (hart->space)
-        hart->space->loaded &= ~bit;
     hart->kernel->address_space_switches += hart->space != space;
     hart->space = space;
     hart->wanted = space ? space->satp : system->space.satp;
@@ -82,7 +80,6 @@ HOT void machine_space_load(struct hart *hart, struct space *space) {
         write_csr(satp, hart->satp);
         return;
     }
-    space->loaded |= bit;
     bool shared = (space->satp >> SATP_ASID_SHIFT & SATP_ASID_MASK) == 0;
     if (!(space->stale & bit) && !shared)
         return;

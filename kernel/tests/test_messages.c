@@ -123,6 +123,26 @@ static void test_quota(void **state) {
     world_free(&world);
 }
 
+/* Between its decision for another task and the change of its register a hart still walks the old tables. */
+static void test_tables_in_use(void **state) {
+    struct simulation *simulation = simulation_create(4 << 20, 2);
+    struct kernel *kernel = &simulation->kernel;
+    struct task *old = simulation_task(simulation, 1 << 20), *next = simulation_task(simulation, 1 << 20);
+    struct hart *other = &kernel->hart[1];
+    machine_space_load(other, &old->space);
+    other->satp = old->space.satp;
+    machine_space_load(other, &next->space);
+    task_end(kernel, old, END_KILL, 0);
+    assert_false(reap_piece(kernel));
+    assert_true(reap_pending(kernel));
+    assert_int_equal(simulation->woken, 2);
+    other->satp = next->space.satp;
+    while (reap_piece(kernel))
+        ;
+    assert_false(reap_pending(kernel));
+    simulation_free(simulation);
+}
+
 /* What a dead task made and others still hold costs its maker only that much, not the dead task's quota. */
 static void test_quota_of_the_dead(void **state) {
     struct world world;
@@ -320,6 +340,7 @@ int main(void) {
         cmocka_unit_test(test_server_dies),    cmocka_unit_test(test_deadlines),
         cmocka_unit_test(test_quota),          cmocka_unit_test(test_random),
         cmocka_unit_test(test_signal_for_two), cmocka_unit_test(test_quota_of_the_dead),
+        cmocka_unit_test(test_tables_in_use),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
