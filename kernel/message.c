@@ -291,6 +291,16 @@ HOT void message_reply_lost(struct kernel *kernel, struct task *caller, uint32_t
         task_wake(kernel, caller, ERR_DEAD);
 }
 
+/* Takes the handles that were to be moved from a sender whose receiver could not take them: they are given away
+ * all the same. */
+static void handles_drop(struct kernel *kernel, struct task *from) {
+    for (unsigned i = 0; i < from->transfer.send_count; i++) {
+        struct handle *handle = handle_find(&from->handles, from->transfer.send_handle[i]);
+        if (handle && from->transfer.send_move >> i & 1)
+            handle_close(kernel, from, handle);
+    }
+}
+
 /* Answers and uses up the reply handle. On success `*answered` has left its wait with `*result` for its a0
  * and is to be made ready by the caller of this. */
 static HOT_INLINE enum error reply(struct kernel *kernel, struct task *task, struct handle *handle,
@@ -305,8 +315,10 @@ static HOT_INLINE enum error reply(struct kernel *kernel, struct task *task, str
     handle_use_reply(kernel, task, handle);
     *answered = caller;
     *result = outcome.error;
-    if (outcome.error && outcome.receiver)
+    if (outcome.error && outcome.receiver) {
+        handles_drop(kernel, task);
         return ERR_NONE;
+    }
     if (outcome.error && outcome.error != ERR_QUOTA)
         *result = ERR_DEAD; /* the server's own mistake: to the caller it is as if the server had gone */
     return outcome.error;

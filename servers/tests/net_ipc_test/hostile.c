@@ -95,6 +95,15 @@ static void shapes(struct checks *t, handle_t port, handle_t session, handle_t s
     CHECK_EQUAL(t, raw(socket, TCPIP_CALL_SEND, 0, here, 70000), ERR_TOO_LARGE);
 }
 
+/* A caller that cannot take the handle in the answer: what was made for it must go. */
+static void answers_that_cannot_arrive(struct checks *t, handle_t session) {
+    static const struct transfer read_only = {.receive_capacity = 0};
+    for (int i = 0; i < 10; i++) {
+        uint64_t word[MESSAGE_WORDS] = {TCPIP_CALL_SOCKET, TCPIP_STREAM};
+        CHECK_EQUAL(t, sys_call(session, word, (struct transfer *)(uintptr_t)&read_only), ERR_BAD_ADDRESS);
+    }
+}
+
 /* Anything at all, for a while, from a seed. */
 static void random_messages(handle_t port, handle_t session, handle_t socket) {
     static const uint32_t lengths[] = {0, 1, 24, 32, 33, 254, 1024, 1025, 65536};
@@ -120,10 +129,12 @@ void test_messages(struct checks *t, handle_t port) {
     handle_t stream, datagram;
     uint32_t slot;
     struct tcpip_endpoint any = {.family = 4}, local;
+    struct usage before = usage_now(port);
     CHECK_EQUAL(t, client_open(port, &client), ERR_NONE);
     CHECK_EQUAL(t, tcpip_socket(client.session, TCPIP_STREAM, &stream, &slot), ERR_NONE);
     CHECK_EQUAL(t, tcpip_socket(client.session, TCPIP_DATAGRAM, &datagram, &slot), ERR_NONE);
     shapes(t, port, client.session, stream);
+    answers_that_cannot_arrive(t, client.session);
     random_messages(port, client.session, stream);
     random_messages(port, client.session, datagram);
     (void)!handle_close(stream);
@@ -134,6 +145,7 @@ void test_messages(struct checks *t, handle_t port) {
     CHECK(t, local.port != 0);
     (void)!handle_close(datagram);
     client_close(&client);
+    CHECK(t, usage_returns(port, before));
 }
 
 void test_floods(struct checks *t, handle_t port) {
