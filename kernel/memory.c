@@ -212,9 +212,11 @@ enum error sys_memory_map(struct kernel *kernel, struct task *task) {
         return ERR_INVALID;
     error = space_map(kernel, &target->space, memory, offset, length ? length : memory->size - offset,
                       (uint32_t)rights, handle->rights, &address);
-    if (!error)
-        context_set(task, A1, address);
-    return error;
+    if (error)
+        return error;
+    context_set(task, A1, address);
+    target->fault_cause = 0; /* what could not be reached before may be reached now */
+    return ERR_NONE;
 }
 
 enum error sys_memory_unmap(struct kernel *kernel, struct task *task) {

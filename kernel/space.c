@@ -132,10 +132,12 @@ static struct mapping *mapping_after(struct space *space, uint64_t address) {
 /* A range with an unmapped page on either side. */
 static enum error choose(struct space *space, uint64_t length, uint64_t *address) {
     uint64_t at = CHOOSE_FROM;
-    struct mapping *mapping = mapping_after(space, at);
-    while (mapping && mapping->start < at + length + PAGE_SIZE) {
-        at = mapping->end + PAGE_SIZE;
-        mapping = mapping_after(space, at);
+    for (struct link *link = space->mappings.next; link != &space->mappings; link = link->next) {
+        struct mapping *mapping = container_of(link, struct mapping, link);
+        if (mapping->start >= at + length + PAGE_SIZE)
+            break;
+        if (mapping->end + PAGE_SIZE > at)
+            at = mapping->end + PAGE_SIZE;
     }
     if (at + length > USER_END)
         return ERR_NO_MEMORY;

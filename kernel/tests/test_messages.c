@@ -2,6 +2,7 @@
 #include "world.h"
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static void test_call_and_reply(void **state) {
     struct world world;
@@ -141,6 +142,20 @@ static void test_tables_in_use(void **state) {
         ;
     assert_false(reap_pending(kernel));
     simulation_free(simulation);
+}
+
+/* The kernel looks for a free range under the lock: the time must grow with the number of mappings, no
+ * faster. */
+static void test_many_mappings(void **state) {
+    struct world world;
+    uint64_t memory;
+    world_create(&world);
+    assert_int_equal(CALL(&world, 0, SYS_MEMORY_CREATE, &memory, PAGE_SIZE), 0);
+    clock_t start = clock();
+    for (unsigned i = 0; i < 2500; i++)
+        assert_int_equal(CALL(&world, 0, SYS_MEMORY_MAP, NULL, 0, memory, 0, 0, 0, RIGHT_READ), 0);
+    assert_true(clock() - start < CLOCKS_PER_SEC);
+    world_free(&world);
 }
 
 /* What a dead task made and others still hold costs its maker only that much, not the dead task's quota. */
@@ -340,7 +355,7 @@ int main(void) {
         cmocka_unit_test(test_server_dies),    cmocka_unit_test(test_deadlines),
         cmocka_unit_test(test_quota),          cmocka_unit_test(test_random),
         cmocka_unit_test(test_signal_for_two), cmocka_unit_test(test_quota_of_the_dead),
-        cmocka_unit_test(test_tables_in_use),
+        cmocka_unit_test(test_many_mappings),  cmocka_unit_test(test_tables_in_use),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
