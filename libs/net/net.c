@@ -36,6 +36,7 @@ static struct layout lay_out(const struct net_config *config, size_t size) {
                                             .receive_buffer = config->receive_buffer,
                                             .mtu = config->mtu,
                                             .segment_out = config->segment_out,
+                                            .new_reno = config->new_reno,
                                             .no_timestamps = config->no_timestamps,
                                             .no_sack = config->no_sack,
                                             .seed = {config->seed[0] ^ 1, config->seed[1]}};

@@ -33,6 +33,7 @@ struct net_config {
     uint32_t receive_buffer;    /* bytes per TCP socket, a power of two; 0: 64 KiB */
     bool checksum_out;          /* the device fills in TCP and UDP checksums (VIRTIO_NET_F_CSUM) */
     bool segment_out; /* the device cuts TCP segments (VIRTIO_NET_F_HOST_TSO4); needs checksum_out */
+    bool new_reno;    /* congestion control by NewReno instead of CUBIC */
     bool no_timestamps, no_sack; /* these TCP options are neither offered nor accepted */
     uint64_t seed[2];            /* secret randomness: ISNs (RFC 6528), ports, DNS ids */
 };

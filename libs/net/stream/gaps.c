@@ -40,7 +40,7 @@ uint32_t gaps_add(struct gaps *gaps, uint32_t start, uint32_t end, bool *kept) {
         range.end = gaps->range[to].end > range.end ? gaps->range[to].end : range.end;
         to++;
     }
-    *kept = range.start == 0 || from != to || gaps->count < GAPS_MAX;
+    *kept = range.start == 0 || from != to || gaps->count < gaps->limit;
     if (range.start == 0) { /* in order: it needs no place in the list */
         take_out(gaps, from, to);
         move_down(gaps, range.end);

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define GAPS_MAX 60
+#define GAPS_MAX 252 /* a window whose every second segment was lost has that many */
 
 struct gap_range {
     uint32_t start, end; /* [start, end), start > 0 */
@@ -15,6 +15,7 @@ struct gap_range {
 
 struct gaps {
     uint32_t count;
+    uint32_t limit; /* ranges that there is memory for: the owner may have given less than GAPS_MAX */
     struct gap_range range[GAPS_MAX];
 };
 

@@ -9,7 +9,8 @@ static uint32_t initial_window(uint16_t mss) {
 }
 
 /* One segment more for each window that was acknowledged. */
-static void new_reno_avoid(struct congestion *congestion, uint32_t acked, net_time now) {
+static void new_reno_avoid(struct congestion *congestion, uint32_t acked, uint32_t srtt, net_time now) {
+    (void)srtt;
     (void)now;
     congestion->counted += acked;
     if (congestion->counted >= congestion->cwnd) {
@@ -18,7 +19,7 @@ static void new_reno_avoid(struct congestion *congestion, uint32_t acked, net_ti
     }
 }
 
-static uint32_t new_reno_threshold(const struct congestion *congestion, uint32_t flight) {
+static uint32_t new_reno_threshold(struct congestion *congestion, uint32_t flight) {
     uint32_t least = 2 * (uint32_t)congestion->mss;
     return flight / 2 > least ? flight / 2 : least;
 }
@@ -30,12 +31,12 @@ void congestion_init(struct congestion *congestion, const struct congestion_kind
         (struct congestion){.kind = kind, .cwnd = initial_window(mss), .ssthresh = WINDOW_MAX, .mss = mss};
 }
 
-void congestion_acked(struct congestion *congestion, uint32_t acked, net_time now) {
+void congestion_acked(struct congestion *congestion, uint32_t acked, uint32_t srtt, net_time now) {
     if (congestion->cwnd < congestion->ssthresh) {
         uint32_t limit = 2 * (uint32_t)congestion->mss;
         congestion->cwnd += acked < limit ? acked : limit;
     } else {
-        congestion->kind->avoid(congestion, acked, now);
+        congestion->kind->avoid(congestion, acked, srtt, now);
     }
     congestion->cwnd = congestion->cwnd > WINDOW_MAX ? WINDOW_MAX : congestion->cwnd;
 }
@@ -57,5 +58,6 @@ void congestion_restart(struct congestion *congestion, uint32_t rto, net_time no
     uint32_t restart = initial_window(congestion->mss);
     if (now - congestion->last_sent > rto && congestion->cwnd > restart) {
         congestion->cwnd = restart;
+        congestion->cubic.epoch_start = 0; /* a pause is no time in which the way got wider */
     }
 }

@@ -12,13 +12,22 @@ struct congestion;
 
 struct congestion_kind {
     const char *name;
-    /* `acked` new bytes beyond slow start: let cwnd grow. */
-    void (*avoid)(struct congestion *congestion, uint32_t acked, net_time now);
+    /* `acked` new bytes beyond slow start: let cwnd grow. srtt: the round-trip time in microseconds. */
+    void (*avoid)(struct congestion *congestion, uint32_t acked, uint32_t srtt, net_time now);
     /* Something was lost with `flight` bytes on their way: the new ssthresh. */
-    uint32_t (*threshold)(const struct congestion *congestion, uint32_t flight);
+    uint32_t (*threshold)(struct congestion *congestion, uint32_t flight);
 };
 
-extern const struct congestion_kind CONGESTION_NEW_RENO;
+extern const struct congestion_kind CONGESTION_NEW_RENO, CONGESTION_CUBIC;
+
+/* CUBIC's variables, under the names of RFC 9438 section 4.1.2. */
+struct cubic {
+    net_time epoch_start; /* 0: no congestion avoidance since the last loss or pause */
+    uint32_t w_max;       /* bytes: cwnd at the last loss, less if the way seems to be shared anew */
+    uint32_t w_est;       /* bytes: what NewReno would have by now */
+    uint32_t cwnd_prior;  /* bytes: cwnd at the last loss */
+    uint32_t k;           /* milliseconds from the epoch's start until w_max is reached again */
+};
 
 struct congestion {
     const struct congestion_kind *kind;
@@ -26,12 +35,15 @@ struct congestion {
     uint32_t counted;        /* bytes acknowledged towards the next step of cwnd (RFC 3465) */
     uint16_t mss;
     net_time last_sent;
+    struct cubic cubic;
 };
 
 /* The initial window of RFC 6928: ten segments. */
 void congestion_init(struct congestion *congestion, const struct congestion_kind *kind, uint16_t mss);
 /* `acked` new bytes were acknowledged outside of loss recovery while cwnd was what held us back. */
-void congestion_acked(struct congestion *congestion, uint32_t acked, net_time now);
+void congestion_acked(struct congestion *congestion, uint32_t acked, uint32_t srtt, net_time now);
+/* The greatest whole number whose cube is not above `value`. */
+uint32_t congestion_cube_root(uint64_t value);
 /* Loss, told by duplicate ACKs: sets ssthresh (RFC 5681 equation 4); what cwnd is meanwhile, recovery.c says.
  */
 void congestion_lost(struct congestion *congestion, uint32_t flight);

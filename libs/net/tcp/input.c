@@ -312,7 +312,7 @@ static void take_acknowledged(struct arrival *in) {
     tcb->snd.nxt = seq_max(tcb->snd.nxt, ack);
     tcb->retries = 0;
     if (!tcb->recovery.active && limited) {
-        congestion_acked(&tcb->congestion, acked, in->now);
+        congestion_acked(&tcb->congestion, acked, tcb->rtt.srtt, in->now);
     }
     bool impatient = tcb->scoreboard != NULL || !tcb->recovery.active || !tcb->recovery.partial_seen;
     tcp_recovery_acked(tcb, acked);

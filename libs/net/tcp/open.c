@@ -14,6 +14,10 @@ uint8_t tcp_window_shift(uint32_t buffer) {
     return shift;
 }
 
+static const struct congestion_kind *congestion_kind(const struct tcp *tcp) {
+    return tcp->config.new_reno ? &CONGESTION_NEW_RENO : &CONGESTION_CUBIC;
+}
+
 void tcp_start_sending(struct tcp *tcp, struct tcb *tcb, struct sequence iss, net_time now) {
     tcb->iss = iss;
     tcb->snd.una = iss;
@@ -26,7 +30,7 @@ void tcp_start_sending(struct tcp *tcp, struct tcb *tcb, struct sequence iss, ne
     tcb->retransmits = 0;
     rtt_init(&tcb->rtt);
     tcb->snd.mss = MSS_DEFAULT;
-    congestion_init(&tcb->congestion, &CONGESTION_NEW_RENO, MSS_DEFAULT);
+    congestion_init(&tcb->congestion, congestion_kind(tcp), MSS_DEFAULT);
     tcp_clock_start(tcp, tcb);
     tcb->sack = !tcp->config.no_sack;
     tcb->rcv.scaling = true;
@@ -46,7 +50,7 @@ static void take_options(struct tcp *tcp, struct tcb *tcb, const struct tcp_opti
     tcb->rcv.scaling = tcb->rcv.scaling && options->has_window_scale;
     tcb->snd.shift = tcb->rcv.scaling ? (uint8_t)tcp_min(options->window_scale, SHIFT_MOST) : 0;
     tcb->rcv.shift = tcb->rcv.scaling ? tcb->rcv.shift : 0;
-    congestion_init(&tcb->congestion, &CONGESTION_NEW_RENO, tcb->snd.mss);
+    congestion_init(&tcb->congestion, congestion_kind(tcp), tcb->snd.mss);
     if (tcb->retransmits != 0) {
         tcb->congestion.cwnd = tcb->snd.mss;
     }

@@ -15,35 +15,47 @@ static bool is_duplicate_report(const struct tcp_header *header) {
     return seq_before(block[0].start, block[0].end) && (acknowledged || within);
 }
 
-static bool take_scoreboard(struct tcp *tcp, struct tcb *tcb) {
-    void *memory = tcb->scoreboard;
-    if (memory == NULL) {
-        if (arena_take(tcp->arena, NET_OWNER_ENGINE, sizeof *tcb->scoreboard, &memory) != ERR_NONE) {
-            tcp->counters->tcp_no_memory++;
-            return false;
-        }
-        tcb->scoreboard = memory;
-        scoreboard_init(tcb->scoreboard);
+/* Memory for so many ranges, most often few; what is known moves there. */
+static bool make_room(struct tcp *tcp, struct tcb *tcb, uint32_t ranges) {
+    struct scoreboard *old = tcb->scoreboard;
+    void *memory;
+    if (arena_take(tcp->arena, NET_OWNER_ENGINE, scoreboard_size(ranges), &memory) != ERR_NONE) {
+        tcp->counters->tcp_no_memory++;
+        return false;
+    }
+    tcb->scoreboard = memory;
+    if (old != NULL) {
+        memcpy(memory, old, scoreboard_size(old->count));
+        tcb->scoreboard->limit = ranges;
+    } else {
+        scoreboard_init(tcb->scoreboard, ranges);
         tcb->scoreboard->flight = tcp_flight(tcb);
     }
+    arena_give(tcp->arena, NET_OWNER_ENGINE, old);
     return true;
+}
+
+static uint32_t add(struct tcp *tcp, struct tcb *tcb, struct sequence start, struct sequence end) {
+    uint32_t news = 0;
+    if (tcb->scoreboard == NULL && !make_room(tcp, tcb, SCOREBOARD_FEW)) {
+        return 0;
+    }
+    bool kept = scoreboard_add(tcb->scoreboard, tcb->snd.una, start, end, &news);
+    if (!kept && tcb->scoreboard->limit < SCOREBOARD_MAX && make_room(tcp, tcb, SCOREBOARD_MAX)) {
+        kept = scoreboard_add(tcb->scoreboard, tcb->snd.una, start, end, &news);
+    }
+    tcp->counters->tcp_sack_overflow += !kept;
+    return news;
 }
 
 /* Believes only what could be true: of what was sent and is not acknowledged. */
 static uint32_t take_block(struct tcp *tcp, struct tcb *tcb, struct sequence ack, struct tcp_sack block) {
-    uint32_t news = 0;
     if (!seq_before(block.start, block.end) || seq_after(block.end, tcb->snd.max)) {
         tcp->counters->tcp_bad_sack++;
         return 0;
     }
     struct sequence start = seq_max(block.start, seq_max(ack, tcb->snd.una));
-    if (!seq_before(start, block.end) || !take_scoreboard(tcp, tcb)) {
-        return 0;
-    }
-    if (!scoreboard_add(tcb->scoreboard, tcb->snd.una, start, block.end, &news)) {
-        tcp->counters->tcp_sack_overflow++;
-    }
-    return news;
+    return seq_before(start, block.end) ? add(tcp, tcb, start, block.end) : 0;
 }
 
 uint32_t tcp_sack_update(struct tcp *tcp, struct tcb *tcb, const struct tcp_header *header) {

@@ -22,7 +22,8 @@ static void replace(struct scoreboard *board, uint32_t from, uint32_t to, struct
     board->count = board->count - (to - from) + 1;
 }
 
-void scoreboard_init(struct scoreboard *board) {
+void scoreboard_init(struct scoreboard *board, uint32_t limit) {
+    board->limit = limit;
     board->count = board->sacked = 0;
     board->pipe = board->flight = board->delivered = board->sent = 0;
 }
@@ -43,7 +44,7 @@ bool scoreboard_add(struct scoreboard *board, struct sequence una, struct sequen
         range.end = seq_max(range.end, board->range[to].end);
         known += length_of(&board->range[to++]);
     }
-    if (from == to && board->count == SCOREBOARD_MAX) {
+    if (from == to && board->count == board->limit) {
         return false;
     }
     *news = length_of(&range) - known;

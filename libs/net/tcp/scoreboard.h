@@ -7,9 +7,11 @@
 
 #include <net/wire/sequence.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
-#define SCOREBOARD_MAX 62
+#define SCOREBOARD_FEW 30 /* in an arena's run of 512 bytes */
+#define SCOREBOARD_MAX 254
 
 struct scoreboard_range {
     struct sequence start, end; /* has arrived */
@@ -18,8 +20,8 @@ struct scoreboard_range {
 };
 
 struct scoreboard {
-    uint32_t count;
-    uint32_t sacked; /* bytes in all ranges */
+    uint32_t count, limit; /* limit: ranges that there is memory for */
+    uint32_t sacked;       /* bytes in all ranges */
     /* Loss recovery, while it goes on. Owner: sack.c. */
     uint32_t pipe;            /* RFC 6675: bytes that are taken to be on their way */
     uint32_t flight;          /* RFC 6937 RecoverFS: bytes that were out when it began */
@@ -32,7 +34,14 @@ struct scoreboard_hole {
     struct sequence start, resent, end;
 };
 
-void scoreboard_init(struct scoreboard *board);
+/* limit: ranges that there is memory for, at most SCOREBOARD_MAX. */
+void scoreboard_init(struct scoreboard *board, uint32_t limit);
+
+/* Bytes of memory for so many ranges. */
+static inline size_t scoreboard_size(uint32_t ranges) {
+    return offsetof(struct scoreboard, range) + ranges * sizeof(struct scoreboard_range);
+}
+
 /* [start, end) beyond `una` has arrived; start < end. *news: bytes of it that were not known. false: there is
  * no room for one more range; nothing changes, which makes us take less for arrived than has. */
 bool scoreboard_add(struct scoreboard *board, struct sequence una, struct sequence start, struct sequence end,

@@ -27,7 +27,7 @@ struct tcp_clock {
     bool on;            /* offered, and once the peer's SYN is there: agreed */
     uint32_t offset;    /* what our clock shows at time 0, so that it tells nobody how long we have been up */
     uint32_t recent;    /* TS.Recent: what is echoed */
-    net_time recent_at; /* when it came; it is believed for 24 days */
+    uint32_t recent_at; /* the second when it came; it is believed for 24 days */
 };
 
 /* What is left of a connection in TIME_WAIT when nothing but the waiting remains. Owner: timewait.c. */
@@ -44,9 +44,9 @@ struct tcp_remnant {
 /* What has arrived beyond a gap, and in what order SACK tells of it. Owner: text.c. */
 #define TCP_RECENT 4
 struct reassembly {
-    struct gaps gaps;
     struct sequence recent[TCP_RECENT]; /* a byte of each of the last arrivals, the newest first */
     uint8_t recent_count;
+    struct gaps gaps; /* last, for there is memory for gaps.limit ranges only */
 };
 
 /* The one thing that a connection waits for; never two of them. Owner: timers.c. */

@@ -42,6 +42,7 @@ struct tcp_config {
     uint32_t send_buffer, receive_buffer; /* bytes, powers of two */
     uint16_t mtu;
     bool segment_out;            /* the device cuts segments: up to 64 KiB at once may be composed */
+    bool new_reno;               /* instead of CUBIC */
     bool no_timestamps, no_sack; /* neither offered nor accepted */
     uint64_t seed[2];
 };

@@ -4,6 +4,7 @@
 
 #define ACK_DELAY    (NET_SECOND / 25)
 #define ACKS_DUE_MAX 8
+#define FEW_RANGES   26 /* in an arena's run of 256 bytes */
 
 void tcp_ack_now(struct tcp *tcp, struct tcb *tcb) {
     tcb->acks_due += tcb->acks_due == 0;
@@ -35,24 +36,43 @@ static void ack_in_order(struct tcp *tcp, struct tcb *tcb, net_time now) {
     }
 }
 
-/* Notes what has arrived beyond a gap. Returns how many bytes are thereby there in order; *kept false: there
- * is no room for the note, so the bytes must not be counted as arrived. */
-static uint32_t note_arrival(struct tcp *tcp, struct tcb *tcb, uint32_t offset, uint32_t end, bool *kept) {
-    void *memory = tcb->reassembly;
-    *kept = true;
-    if (memory == NULL && offset == 0) {
-        return end;
+/* Memory for so many ranges, most often few; what has been noted moves there. */
+static bool make_room(struct tcp *tcp, struct tcb *tcb, uint32_t ranges) {
+    struct reassembly *old = tcb->reassembly;
+    size_t fixed = offsetof(struct reassembly, gaps.range), size = fixed + ranges * sizeof(struct gap_range);
+    void *memory;
+    if (arena_take(tcp->arena, NET_OWNER_ENGINE, size, &memory) != ERR_NONE) {
+        return false;
     }
-    if (memory == NULL) {
-        *kept = arena_take(tcp->arena, NET_OWNER_ENGINE, sizeof *tcb->reassembly, &memory) == ERR_NONE;
-        if (!*kept) {
-            return 0;
-        }
-        tcb->reassembly = memory;
+    tcb->reassembly = memory;
+    if (old != NULL) {
+        memcpy(memory, old, fixed + old->gaps.count * sizeof(struct gap_range));
+    } else {
         tcb->reassembly->gaps.count = 0;
         tcb->reassembly->recent_count = 0;
     }
+    tcb->reassembly->gaps.limit = ranges;
+    arena_give(tcp->arena, NET_OWNER_ENGINE, old);
+    return true;
+}
+
+/* Notes what has arrived beyond a gap. Returns how many bytes are thereby there in order; *kept false: there
+ * is no room for the note, so the bytes must not be counted as arrived. */
+static uint32_t note_arrival(struct tcp *tcp, struct tcb *tcb, uint32_t offset, uint32_t end, bool *kept) {
+    *kept = true;
+    if (tcb->reassembly == NULL && offset == 0) {
+        return end;
+    }
+    if (tcb->reassembly == NULL) {
+        *kept = make_room(tcp, tcb, FEW_RANGES);
+        if (!*kept) {
+            return 0;
+        }
+    }
     uint32_t arrived = gaps_add(&tcb->reassembly->gaps, offset, end, kept);
+    if (!*kept && tcb->reassembly->gaps.limit < GAPS_MAX && make_room(tcp, tcb, GAPS_MAX)) {
+        arrived = gaps_add(&tcb->reassembly->gaps, offset, end, kept);
+    }
     if (offset != 0 && *kept) {
         tcp_blocks_arrived(tcb->reassembly, seq_add(tcb->rcv.nxt, offset), tcb->rcv.nxt);
     }

@@ -6,10 +6,12 @@
  * agreed on it is taken as it is, also as in Linux: middleboxes strip options. */
 #include <net/tcp/tcb.h>
 
-#define TICK           (NET_SECOND / 1000)
-#define LENGTH         12                        /* with two bytes of padding */
-#define RECENT_LIFE    (24 * 86400 * NET_SECOND) /* 5.5: half of the time in which a clock of 1 ms wraps */
-#define ROUND_TRIP_MAX (60 * 1000)               /* ticks; more is not believed */
+#define TICK   (NET_SECOND / 1000)
+#define LENGTH 12 /* with two bytes of padding */
+#define RECENT_LIFE                                                                                          \
+    (UINT32_C(24) * 86400)         /* seconds; 5.5: half of the time in which a clock of 1 ms wraps          \
+                                    */
+#define ROUND_TRIP_MAX (60 * 1000) /* ticks; more is not believed */
 
 static uint32_t clock_value(const struct tcp_clock *clock, net_time now) {
     return (uint32_t)(now / TICK) + clock->offset;
@@ -18,6 +20,11 @@ static uint32_t clock_value(const struct tcp_clock *clock, net_time now) {
 /* `a` was shown before `b` by a clock that wraps. */
 static bool shown_before(uint32_t a, uint32_t b) {
     return (int32_t)(a - b) < 0;
+}
+
+/* 5.5: what was heard so long ago says nothing, for the peer's clock may have wrapped. */
+static bool has_expired(const struct tcp_clock *clock, net_time now) {
+    return (uint32_t)(now / NET_SECOND) - clock->recent_at > RECENT_LIFE;
 }
 
 /* One offset for each pair of addresses: a new connection of the pair goes on where the last one was (7.1).
@@ -32,7 +39,7 @@ void tcp_clock_start(const struct tcp *tcp, struct tcb *tcb) {
 void tcp_clock_agree(struct tcb *tcb, const struct tcp_options *options, net_time now) {
     tcb->clock.on &= options->has_timestamp;
     tcb->clock.recent = options->timestamp;
-    tcb->clock.recent_at = now;
+    tcb->clock.recent_at = (uint32_t)(now / NET_SECOND);
 }
 
 void tcp_clock_stamp(const struct tcp_clock *clock, struct tcp_options *options, net_time now) {
@@ -43,7 +50,7 @@ void tcp_clock_stamp(const struct tcp_clock *clock, struct tcp_options *options,
 
 bool tcp_clock_is_old(const struct tcp_clock *clock, const struct tcp_options *options, net_time now) {
     return clock->on && options->has_timestamp && shown_before(options->timestamp, clock->recent) &&
-           now - clock->recent_at <= RECENT_LIFE;
+           !has_expired(clock, now);
 }
 
 void tcp_clock_take(struct tcp_clock *clock, const struct tcp_header *header, struct sequence acked,
@@ -52,9 +59,9 @@ void tcp_clock_take(struct tcp_clock *clock, const struct tcp_header *header, st
     if (!clock->on || !options->has_timestamp || seq_after(header->seq, acked)) {
         return;
     }
-    if (!shown_before(options->timestamp, clock->recent) || now - clock->recent_at > RECENT_LIFE) {
+    if (!shown_before(options->timestamp, clock->recent) || has_expired(clock, now)) {
         clock->recent = options->timestamp;
-        clock->recent_at = now;
+        clock->recent_at = (uint32_t)(now / NET_SECOND);
     }
 }
 

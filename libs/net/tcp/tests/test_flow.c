@@ -5,9 +5,12 @@
 #define MS  (NET_SECOND / 1000)
 #define MSS 1460
 
+/* With NewReno, whose windows are easily reckoned. */
 static int setup(void **state) {
     struct script *s = malloc(sizeof *s);
-    script_start(s);
+    struct net_config config = script_config();
+    config.new_reno = true;
+    script_start_with(s, &config);
     *state = s;
     return 0;
 }

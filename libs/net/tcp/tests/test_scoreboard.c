@@ -10,7 +10,7 @@
 #include <net/tcp/scoreboard.h>
 #include <string.h>
 
-enum { SPACE = 400, SEEDS = 300, ROUNDS = 300 };
+enum { SPACE = 400, SEEDS = 300, ROUNDS = 300, LIMIT = 62 };
 #define UNA UINT32_C(0xffffff80) /* wraps within the space */
 
 static bool bit[SPACE];
@@ -52,7 +52,7 @@ static void behaves_as_a_bitmap(void **state) {
         struct random random;
         struct scoreboard board;
         random_seed(&random, seed, 0);
-        scoreboard_init(&board);
+        scoreboard_init(&board, LIMIT);
         memset(bit, 0, sizeof bit);
         una = 0;
         uint32_t longest = 1 + random_below(&random, 30);
@@ -68,7 +68,7 @@ static void behaves_as_a_bitmap(void **state) {
                 assert_int_equal(news, end - start - model_count(start, end));
                 memset(bit + start, true, end - start);
             } else {
-                assert_int_equal(board.count, SCOREBOARD_MAX);
+                assert_int_equal(board.count, LIMIT);
                 refused++;
             }
             check_all(&board);
@@ -89,7 +89,7 @@ static void check_hole(const struct scoreboard *board, uint32_t index, uint32_t 
 static void holes_remember(void **state) {
     struct scoreboard board;
     uint32_t news;
-    scoreboard_init(&board);
+    scoreboard_init(&board, LIMIT);
     assert_true(scoreboard_add(&board, at(0), at(100), at(110), &news));
     check_hole(&board, 0, 0, 0, 100);
     scoreboard_resent(&board, at(60), at(300));

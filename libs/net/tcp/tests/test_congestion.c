@@ -1,0 +1,109 @@
+/* test_congestion.c: NewReno (RFC 5681) and CUBIC (RFC 9438) by themselves. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <base/random.h>
+#include <net/tcp/congestion.h>
+
+#define MSS 1000
+#define RTT (NET_SECOND / 10)
+
+static void cube_roots(void **state) {
+    struct random random;
+    random_seed(&random, 1, 0);
+    assert_int_equal(congestion_cube_root(0), 0);
+    assert_int_equal(congestion_cube_root(UINT64_MAX), 2642245);
+    for (uint64_t root = 1; root <= 2642245; root += 1 + random_below(&random, 2000)) {
+        uint64_t cube = root * root * root;
+        assert_int_equal(congestion_cube_root(cube), root);
+        assert_int_equal(congestion_cube_root(cube - 1), root - 1);
+        assert_int_equal(congestion_cube_root(cube + 1), root);
+    }
+}
+
+/* A window's worth of ACKs, one for each second segment. */
+static void round_trip(struct congestion *congestion, net_time *now) {
+    uint32_t left = congestion->cwnd;
+    net_time end = *now + RTT;
+    while (left > 0) {
+        uint32_t acked = left < 2 * MSS ? left : 2 * MSS;
+        congestion_acked(congestion, acked, RTT, *now);
+        left -= acked;
+        *now += RTT * acked / (congestion->cwnd + 1);
+    }
+    *now = end;
+}
+
+static void start(struct congestion *congestion, const struct congestion_kind *kind, uint32_t segments) {
+    congestion_init(congestion, kind, MSS);
+    congestion->cwnd = segments * MSS;
+    congestion_lost(congestion, congestion->cwnd);
+    congestion->cwnd = congestion->ssthresh;
+}
+
+static void new_reno_adds_a_segment_a_round_trip(void **state) {
+    struct congestion congestion;
+    net_time now = NET_SECOND;
+    start(&congestion, &CONGESTION_NEW_RENO, 100);
+    assert_int_equal(congestion.cwnd, 50 * MSS);
+    for (int i = 0; i < 20; i++) {
+        round_trip(&congestion, &now);
+    }
+    assert_in_range(congestion.cwnd, 69 * MSS, 71 * MSS);
+}
+
+/* From 0.7 of the window: back there after K = cbrt(0.3 * W / 0.4), level around it, then up. */
+static void cubic_follows_its_curve(void **state) {
+    struct congestion congestion;
+    net_time now = NET_SECOND, begin = now;
+    start(&congestion, &CONGESTION_CUBIC, 1000);
+    assert_int_equal(congestion.cwnd, 700 * MSS);
+    net_time k = 9086 * 1000; /* cbrt(750) seconds */
+    uint32_t last = congestion.cwnd;
+    while (now < begin + k) {
+        round_trip(&congestion, &now);
+        assert_true(congestion.cwnd >= last);
+        last = congestion.cwnd;
+    }
+    assert_in_range(congestion.cubic.k, 9080, 9090);
+    assert_in_range(congestion.cwnd, 990 * MSS, 1005 * MSS);
+    while (now < begin + 2 * k) {
+        round_trip(&congestion, &now);
+    }
+    assert_in_range(congestion.cwnd, 1270 * MSS, 1330 * MSS); /* the curve is odd about K */
+}
+
+/* Where NewReno would have more, CUBIC has as much (4.3). */
+static void cubic_is_no_worse_than_new_reno(void **state) {
+    struct congestion congestion;
+    net_time now = NET_SECOND;
+    start(&congestion, &CONGESTION_CUBIC, 10);
+    for (int i = 0; i < 17; i++) {
+        round_trip(&congestion, &now);
+    }
+    assert_in_range(congestion.cwnd, 15 * MSS, 22 * MSS);
+}
+
+static void who_loses_sooner_leaves_room(void **state) {
+    struct congestion congestion;
+    start(&congestion, &CONGESTION_CUBIC, 100);
+    assert_int_equal(congestion.cubic.w_max, 100 * MSS);
+    congestion_lost(&congestion, congestion.cwnd);
+    assert_int_equal(congestion.cubic.w_max, 70 * MSS * 17 / 20);
+    assert_int_equal(congestion.ssthresh, 49 * MSS);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(cube_roots),
+        cmocka_unit_test(new_reno_adds_a_segment_a_round_trip),
+        cmocka_unit_test(cubic_follows_its_curve),
+        cmocka_unit_test(cubic_is_no_worse_than_new_reno),
+        cmocka_unit_test(who_loses_sooner_leaves_room),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
