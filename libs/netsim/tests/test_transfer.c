@@ -71,13 +71,25 @@ static void pair_run(struct pair *pair, uint64_t seed) {
     sim_free(pair->sim);
 }
 
+/* Options and congestion control as the seed says: both ends have SACK, one, or none; so with the rest. */
+static void vary(uint64_t seed, struct net_config *a, struct net_config *b) {
+    a->no_sack = seed % 4 == 1 || seed % 4 == 2;
+    b->no_sack = seed % 4 == 1 || seed % 4 == 3;
+    a->no_timestamps = seed % 8 >= 4;
+    b->new_reno = a->new_reno = seed % 3 == 1;
+}
+
+/* Four times: SACK on both ends, on neither, on one of them. */
 static void one_flow(uint64_t seed, const struct link_config *link, uint64_t up, uint64_t down) {
-    struct pair pair;
-    struct net_config a = config_of(1), b = config_of(2);
-    pair_start(&pair, seed, &a, &b, link, link);
-    flow_start(&pair.flow[0], pair.a, pair.b, 80, up, down);
-    pair.flows.count = 1;
-    pair_run(&pair, seed);
+    for (uint64_t mode = 0; mode < 4; mode++) {
+        struct pair pair;
+        struct net_config a = config_of(1), b = config_of(2);
+        vary(seed * 4 + mode, &a, &b);
+        pair_start(&pair, seed, &a, &b, link, link);
+        flow_start(&pair.flow[0], pair.a, pair.b, 80, up, down);
+        pair.flows.count = 1;
+        pair_run(&pair, seed);
+    }
 }
 
 static void a_good_link(void **state) {
@@ -134,6 +146,7 @@ static void everything_at_once_and_several_flows(void **state) {
     for (uint64_t seed = 0; seed < 200; seed++) {
         struct pair pair;
         struct net_config a = config_of(1), b = config_of(2);
+        vary(seed / 2, &a, &b);
         struct link_config there = {.delay = 8000,
                                     .jitter = 10000,
                                     .loss = 30,
@@ -164,6 +177,7 @@ static void small_buffers_and_packets(void **state) {
         struct link_config link = {.delay = 3000, .loss = 20};
         a.mtu = 576;
         b.receive_buffer = a.send_buffer = 4096;
+        vary(seed, &a, &b);
         pair_start(&pair, seed, &a, &b, &link, &link);
         flow_start(&pair.flow[0], pair.a, pair.b, 80, 50000, 30000);
         pair.flows.count = 1;
@@ -177,6 +191,7 @@ static void slow_readers_close_the_window(void **state) {
         struct net_config a = config_of(1), b = config_of(2);
         struct link_config link = {.delay = 3000, .loss = (uint16_t)(seed % 20 * 10)};
         b.receive_buffer = 8192;
+        vary(seed / 2, &a, &b);
         pair_start(&pair, seed, &a, &b, &link, &link);
         flow_start(&pair.flow[0], pair.a, pair.b, 80, 60000, 0);
         pair.flow[0].server.lazy = true;
@@ -192,6 +207,7 @@ static void a_device_that_sums_and_cuts(void **state) {
         struct link_config link = {.delay = 3000, .loss = (uint16_t)(seed % 4 * 10)};
         a.checksum_out = a.segment_out = true;
         b.checksum_out = true;
+        vary(seed, &a, &b);
         pair_start(&pair, seed, &a, &b, &link, &link);
         flow_start(&pair.flow[0], pair.a, pair.b, 80, 300000, 50000);
         pair.flows.count = 1;
