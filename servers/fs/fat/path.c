@@ -285,16 +285,22 @@ static enum error may_replace(struct fat_volume *volume, const struct entry *fro
     return may_go(volume, to);
 }
 
-/* Adds the new entry before the old ones go, so that a full disk changes nothing. */
+/* The new entry is on the medium before the old one goes, so that neither a full disk nor a power cut loses
+ * the file. What is replaced lends its entry, which changes in one piece. */
 static enum error move(struct fat_volume *volume, struct entry *from, const struct place *place,
                        const struct entry *replaced) {
-    struct entry made;
-    enum error error = directory_add(volume, place->directory, &place->name, &from->raw, &made);
+    struct entry made = replaced != NULL ? *replaced : (struct entry){0};
+    enum error error = replaced != NULL
+                           ? directory_update(volume, &made.location, &from->raw)
+                           : directory_add(volume, place->directory, &place->name, &from->raw, &made);
+    if (error == ERR_NONE) {
+        error = cache_sync(&volume->cache);
+    }
     if (error == ERR_NONE) {
         error = directory_remove(volume, &from->location);
     }
     if (error == ERR_NONE && replaced != NULL) {
-        error = drop(volume, replaced);
+        error = table_free(volume, entry_cluster(&replaced->raw));
     }
     if (error == ERR_NONE && entry_is_directory(&from->raw)) {
         error = directory_set_parent(volume, entry_cluster(&from->raw), place->directory);

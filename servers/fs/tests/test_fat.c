@@ -483,6 +483,56 @@ static void disk_errors_pass_through(void **state) {
     }
 }
 
+/* The power fails at the `cut`-th access to the disk while a rename is under way: false when it came later.
+ */
+static bool cut_short(struct fixture *f, unsigned cut, const char *from, const char *to) {
+    assert_int_equal(fat_mount(&f->volume, &f->image.disk), ERR_NONE);
+    f->image.fail_after = cut;
+    enum error error = fat_rename(&f->volume, from, to);
+    error = error == ERR_NONE ? fat_sync(&f->volume, true) : error;
+    f->image.fail_after = 0;
+    assert_int_equal(fat_mount(&f->volume, &f->image.disk), ERR_NONE);
+    return error != ERR_NONE;
+}
+
+static bool exists(struct fixture *f, const char *path) {
+    struct fat_stat stat;
+    return fat_stat(&f->volume, path, &stat) == ERR_NONE;
+}
+
+/* Whenever it happens: the file is there, under its old name or under its new one, and what it was to replace
+ * is whole until it is replaced. */
+static void a_power_cut_loses_no_renamed_file(void **state) {
+    static const char *const paths[] = {"/first/file", "/last/file"};
+    struct fixture *f = *state;
+    char name[32];
+    assert_int_equal(fat_make_directory(&f->volume, "/first"), ERR_NONE);
+    for (int i = 0; i < 40; i++) { /* far apart: in different blocks of the cache */
+        snprintf(name, sizeof name, "/between %d", i);
+        assert_int_equal(fat_make_directory(&f->volume, name), ERR_NONE);
+    }
+    assert_int_equal(fat_make_directory(&f->volume, "/last"), ERR_NONE);
+    const size_t size = f->image.disk.sectors * FAT_SECTOR;
+    uint8_t *saved = malloc(size);
+    for (unsigned way = 0; way < 4; way++) {
+        const char *from = paths[way % 2], *to = paths[1 - way % 2];
+        put(f, from, "the new one", 11);
+        if (way >= 2) {
+            put(f, to, "the old one", 11);
+        }
+        assert_int_equal(fat_sync(&f->volume, true), ERR_NONE);
+        memcpy(saved, f->image.data, size);
+        for (unsigned cut = 1; cut_short(f, cut, from, to); cut++) {
+            assert_holds(f, exists(f, from) ? from : to, "the new one", 11);
+            assert_true(way < 2 || exists(f, to));
+            memcpy(f->image.data, saved, size);
+        }
+        assert_holds(f, to, "the new one", 11);
+        assert_int_equal(fat_remove(&f->volume, to), ERR_NONE);
+    }
+    free(saved);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void) {
@@ -503,6 +553,7 @@ int main(void) {
         TEST(hostile_images),
         TEST(bulk_is_few_calls),
         TEST(disk_errors_pass_through),
+        TEST(a_power_cut_loses_no_renamed_file),
     };
     if (!image_tools()) {
         print_message("mtools or dosfstools are not installed: nothing is tested\n");
