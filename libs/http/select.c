@@ -118,7 +118,8 @@ unsigned http_select_range(const struct http_parser *request, const struct http_
     *range = (struct http_range){.first = 0, .length = size};
     const char *value = http_field(request, "Range");
     static const char unit[] = "bytes=";
-    if (!value || !http_same_prefix(value, unit, sizeof(unit) - 1) || !range_holds(request, file)) {
+    bool meant = value && request->machine.method == HTTP_GET; /* for no other method (RFC 9110 14.2) */
+    if (!meant || !http_same_prefix(value, unit, sizeof(unit) - 1) || !range_holds(request, file)) {
         return 200;
     }
     value += sizeof(unit) - 1;

@@ -109,6 +109,17 @@ static void ranges_of_an_empty_file(void **state) {
     assert_int_equal(http_select_range(&request, &file, 0, &range), 416);
 }
 
+static void a_range_is_for_get_alone(void **state) {
+    static const char data[] = "HEAD / HTTP/1.1\r\nHost: x\r\nRange: bytes=0-9\r\n\r\n";
+    struct http_parser request;
+    struct http_range range;
+    size_t used;
+    http_parser_init(&request, HTTP_REQUEST);
+    assert_int_equal(http_parse(&request, data, strlen(data), &used), HTTP_GOT_HEAD);
+    assert_int_equal(http_select_range(&request, &file, 100, &range), 200);
+    assert_int_equal(range.length, 100);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tags),
@@ -116,6 +127,7 @@ int main(void) {
         cmocka_unit_test(ranges),
         cmocka_unit_test(ranges_with_a_condition),
         cmocka_unit_test(ranges_of_an_empty_file),
+        cmocka_unit_test(a_range_is_for_get_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
