@@ -2,7 +2,7 @@
  *
  * Each task has an account whose quota was taken out of its maker's. All that is made on a task's behalf is
  * charged to its account and given back when the thing is gone, which may be after the task: what its quota
- * was not used for returns to the parent when the task ends, the rest refund by refund. */
+ * was not used for returns to the parent when the task is gone, the rest refund by refund. */
 #pragma once
 
 #include <base/error.h>

@@ -1,7 +1,8 @@
 /* main.c: the console server: a UART behind ipc/console.idl.
  *
  * Input comes by interrupt into a buffer; one read may wait for it. Writes queue up and are sent as far as
- * the device takes them; their callers wait until all of theirs is out, so that nothing is held twice. */
+ * the device takes them; their callers wait until all of theirs is out, so that nothing is held twice. There
+ * are two doors: "console" for every program, "terminal" for who commands them and hears of Ctrl-C. */
 #include "typed.h"
 #include "uart.h"
 
@@ -13,8 +14,10 @@
 #define WRITES     32
 #define CHUNK_SIZE 512
 #define CONTROL_C  3
-#define BIT_BREAK  1 /* of the watcher's event */
+#define BIT_BREAK  1 /* of a watcher's event */
 #define BIT_INPUT  2
+
+enum door { DOOR_CONSOLE, DOOR_TERMINAL, DOORS }; /* badges of the port's handles */
 
 struct write {
     struct parked parked;
@@ -27,7 +30,7 @@ struct console {
     handle_t interrupt;
     struct typed typed;
     struct parked reader;
-    handle_t watcher;
+    handle_t watcher[DOORS];
     struct write writes[WRITES]; /* ring, oldest at `first` */
     unsigned first, count;
 };
@@ -78,11 +81,17 @@ static void on_write(void *context, struct request *request, const void *text, s
 
 /* ---- input ---- */
 
+static void signal_watcher(const struct console *console, enum door door, uint64_t bit) {
+    if (console->watcher[door] != HANDLE_NONE) {
+        (void)!event_signal(console->watcher[door], bit);
+    }
+}
+
 static void receive_all(struct console *console) {
     uint8_t byte;
     while (uart_receive(&console->uart, &byte)) {
-        if (byte == CONTROL_C && console->watcher != HANDLE_NONE) {
-            (void)!event_signal(console->watcher, BIT_BREAK);
+        if (byte == CONTROL_C && console->watcher[DOOR_TERMINAL] != HANDLE_NONE) {
+            signal_watcher(console, DOOR_TERMINAL, BIT_BREAK);
         } else {
             typed_put(&console->typed, byte);
         }
@@ -103,9 +112,8 @@ static void feed_reader(struct console *console) {
         typed_take(&console->typed, given);
         return;
     }
-    if (console->watcher != HANDLE_NONE) {
-        (void)!event_signal(console->watcher, BIT_INPUT);
-    }
+    signal_watcher(console, DOOR_CONSOLE, BIT_INPUT);
+    signal_watcher(console, DOOR_TERMINAL, BIT_INPUT);
 }
 
 /* Does the reader that waits still live? */
@@ -138,10 +146,11 @@ static void on_read(void *context, struct request *request, bool wait) {
 
 static void on_watch(void *context, struct request *request, handle_t event) {
     struct console *console = context;
-    if (console->watcher != HANDLE_NONE) {
-        (void)!handle_close(console->watcher);
+    handle_t *watcher = &console->watcher[request->badge == DOOR_TERMINAL ? DOOR_TERMINAL : DOOR_CONSOLE];
+    if (*watcher != HANDLE_NONE) {
+        (void)!handle_close(*watcher);
     }
-    console->watcher = event;
+    *watcher = event;
     console_watch_reply(request);
 }
 
@@ -165,6 +174,19 @@ static void on_interrupt(void *context, uint64_t bits) {
 
 static const struct server_handlers server_handlers = {.call = on_call, .event = on_interrupt};
 
+static enum error open_doors(const struct console *console) {
+    handle_t terminal;
+    enum error error = name_publish("console", console->server.port);
+    if (error == ERR_NONE) {
+        error = handle_duplicate(console->server.port, RIGHT_SEND | RIGHT_PASS, DOOR_TERMINAL, &terminal);
+    }
+    if (error == ERR_NONE) {
+        error = name_publish("terminal", terminal);
+        (void)!handle_close(terminal);
+    }
+    return error;
+}
+
 static enum error start(struct console *console) {
     void *registers;
     size_t size;
@@ -177,7 +199,7 @@ static enum error start(struct console *console) {
     }
     if (error == ERR_NONE) {
         on_interrupt(console, 0); /* what was typed before */
-        error = name_publish("console", console->server.port);
+        error = open_doors(console);
     }
     return error;
 }

@@ -14,9 +14,17 @@ static void screen_write(void *context, const char *text, size_t length) {
 
 /* Gives the console our event, so that Ctrl-C and keys wake us. */
 static enum error watch(struct shell *shell) {
-    handle_t copy;
-    enum error error = handle_duplicate(shell->event, RIGHT_SIGNAL | RIGHT_PASS, 0, &copy);
-    return error ? error : console_watch(shell->console, copy);
+    handle_t copy, terminal;
+    enum error error = name_find("terminal", &terminal);
+    if (error) {
+        return error;
+    }
+    error = handle_duplicate(shell->event, RIGHT_SIGNAL | RIGHT_PASS, 0, &copy);
+    if (!error) {
+        error = console_watch(terminal, copy);
+    }
+    (void)!handle_close(terminal);
+    return error;
 }
 
 enum error terminal_open(struct shell *shell) {

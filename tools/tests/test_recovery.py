@@ -53,3 +53,13 @@ def test_a_killed_server_is_back(guest, server):
             except AssertionError:
                 assert time.monotonic() < deadline, f"{server} does not come back"
                 time.sleep(0.2)
+
+
+def test_ctrl_c_ends_a_program_and_nobody_takes_it_from_the_shell(guest):
+    guest.ok("init_ipc_test", limit=120)  # it watches the console for input, too
+    for _ in range(2):
+        guest.begin("init_ipc_test hang")
+        time.sleep(1)  # one that comes before the program is not meant for it
+        guest.type("\x03")
+        assert guest.finish().status == 130
+        guest.run("kill console")  # the shell finds the new one, and is heard by it

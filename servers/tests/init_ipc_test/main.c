@@ -3,6 +3,7 @@
  * starts. */
 #include "../check.h"
 
+#include <ipc/console.h>
 #include <ipc/init.h>
 #include <os/os.h>
 #include <os/syscall.h>
@@ -33,7 +34,12 @@ static void test_names(struct test *test) {
     CHECK_EQUAL(&test->checks, name_find("console", &port), ERR_NONE);
     CHECK_EQUAL(&test->checks, name_publish("fs", port), ERR_NO_RIGHT);
     CHECK_EQUAL(&test->checks, name_publish("", port), ERR_NO_RIGHT);
+    /* Whoever watches for input must not make the shell deaf: what is typed after this test shows it. */
+    handle_t copy;
+    CHECK_EQUAL(&test->checks, handle_duplicate(event, RIGHT_PASS | RIGHT_SIGNAL, 0, &copy), ERR_NONE);
+    CHECK_EQUAL(&test->checks, console_watch(port, copy), ERR_NONE);
     CHECK_EQUAL(&test->checks, handle_close(port), ERR_NONE);
+    CHECK_EQUAL(&test->checks, name_find("terminal", &port), ERR_NO_RIGHT);
     CHECK_EQUAL(&test->checks, name_find("net0", &port), ERR_NO_RIGHT);
     CHECK_EQUAL(&test->checks, name_try("no such name", &port), ERR_NO_RIGHT);
     CHECK_EQUAL(&test->checks, name_watch("net0", event, 1), ERR_NO_RIGHT);
