@@ -8,6 +8,7 @@ import sys
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import conformance  # noqa: E402
 import data  # noqa: E402
 import documents  # noqa: E402
 import includes  # noqa: E402
@@ -15,7 +16,7 @@ import lengths  # noqa: E402
 import size  # noqa: E402
 import words  # noqa: E402
 
-CHECKS = (includes, lengths, data, documents, size, words)
+CHECKS = (includes, lengths, data, documents, conformance, size, words)
 
 
 def main():

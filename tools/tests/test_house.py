@@ -5,6 +5,7 @@ import sys
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lint"))
+import conformance  # noqa: E402
 import documents  # noqa: E402
 import house  # noqa: E402
 import includes  # noqa: E402
@@ -67,3 +68,15 @@ def test_missing_name_is_found(tree):
 def test_loose_end_is_found(tree):
     tree({"libs/base/a.c": "int x; // TO" + "DO: more\n#if " + "0\n"})
     assert len(list(words.check())) == 2
+
+
+def test_untold_test_is_found(tree):
+    tree({"libs/net/CONFORMANCE.md": "| number | asks for | state | tests |\n|---|---|---|---|\n"
+                                     "| 1 | there | done | `test_a.c:test_one`, `test_b.py:test_two` |\n"
+                                     "| 2 | gone | done | `test_a.c:test_gone` |\n| 3 | no test | done | sure |\n"
+                                     "| 4 | not run | done | `test_a.c:test_loose` |\n| 5 | no state | maybe | - |\n"
+                                     "| 6 | fine | not done | nobody asks |\n",
+          "libs/net/tests/test_a.c": "static void test_one(void **state) {}\nstatic void test_loose(void **state) {}\n"
+                                     "cmocka_unit_test(test_one)\n",
+          "tools/tests/test_b.py": "def test_two(wire):\n    pass\n"})
+    assert [line.split(":")[1] for line in conformance.check()] == ["4", "5", "6", "7"]
