@@ -47,6 +47,7 @@
     X(tcp_old_timestamp)                                                                                     \
     X(tcp_duplicate)                                                                                         \
     X(tcp_retransmits)                                                                                       \
+    X(tcp_tail_probes)                                                                                       \
     X(tcp_lost_again)                                                                                        \
     X(tcp_bad_sack)                                                                                          \
     X(tcp_sack_overflow)                                                                                     \

@@ -341,6 +341,8 @@ static void follow_progress(struct arrival *in) {
     }
     bool advanced = seq_after(in->header->ack, tcb->snd.una);
     if (advanced) {
+        tcb->recovery.tail_due = false;
+        tcp_tail_acked(tcb, in->header->ack, tcp_sack_tells_duplicate(in->header));
         delivered += in->header->ack.value - tcb->snd.una.value;
         delivered -= tcp_sack_acked(tcb, in->header->ack);
         take_acknowledged(in);
@@ -379,7 +381,7 @@ static enum verdict check_ack(struct arrival *in) {
     follow_progress(in);
     if (seq_after_or_at(in->header->ack, tcb->snd.una)) {
         take_window(in);
-        if (tcb->timer.kind != TCP_TIMER_RETRANSMIT && !tcb->is_orphan) {
+        if (tcb->timer.kind != TCP_TIMER_RETRANSMIT && tcb->timer.kind != TCP_TIMER_TAIL && !tcb->is_orphan) {
             tcb->retries = 0; /* probes go on as long as they are answered */
         }
     }

@@ -127,9 +127,28 @@ static bool plan_data(const struct tcp *tcp, const struct tcb *tcb, size_t room,
     return length != 0 || fin;
 }
 
+/* A tail probe is something new, if that may go, or the last segment once more (RFC 8985 7.3). */
+static bool plan_probe(const struct tcp *tcp, const struct tcb *tcb, size_t room, struct plan *plan) {
+    if (plan_data(tcp, tcb, room, plan)) {
+        return true;
+    }
+    struct sequence end = tcb->fin_sent ? tcb->snd.fin : tcb->snd.max;
+    uint32_t out = seq_before(tcb->snd.una, end) ? end.value - tcb->snd.una.value : 0;
+    plan->size = (uint16_t)segment_size(tcb);
+    plan->length = tcp_min(out, plan->size);
+    plan->seq = seq_of(end.value - plan->length);
+    plan->fin = tcb->fin_sent;
+    plan->push = true;
+    plan->resend = true;
+    return plan->length != 0 || plan->fin;
+}
+
 static bool make_plan(const struct tcp *tcp, const struct tcb *tcb, size_t room, struct plan *plan) {
     if (!may_send_data(tcb)) {
         return false;
+    }
+    if (tcb->recovery.tail_due) {
+        return plan_probe(tcp, tcb, room, plan);
     }
     if (tcb->recovery.active && tcb->scoreboard != NULL) {
         return plan_hole(tcb, true, plan) || plan_data(tcp, tcb, room, plan) || plan_hole(tcb, false, plan);
@@ -257,6 +276,9 @@ static void count_sent(struct tcp *tcp, struct tcb *tcb, const struct plan *plan
     tcb->snd.max = seq_max(tcb->snd.max, end);
     skip_arrived(tcb);
     tcp_sack_sent(tcb, end, plan->length + plan->fin, plan->resend);
+    if (tcb->recovery.tail_due) {
+        tcp_tail_sent(tcp, tcb, plan->resend);
+    }
     tcb->congestion.last_sent = now;
 }
 

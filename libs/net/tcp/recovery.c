@@ -65,6 +65,8 @@ void tcp_recovery_acked(struct tcb *tcb, uint32_t acked) {
 /* Step 4: duplicates that the resent segments cause must not look like another loss. */
 void tcp_recovery_timeout(struct tcp *tcp, struct tcb *tcb) {
     tcp_sack_timeout(tcp, tcb);
+    tcb->recovery.tail_due = false;
+    tcb->recovery.tail_probed = false;
     tcb->recovery.active = false;
     tcb->recovery.duplicates = 0;
     tcb->recovery.recover = tcb->snd.max;

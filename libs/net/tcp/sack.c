@@ -7,7 +7,10 @@
 /* ---- Update: the scoreboard takes the blocks of an ACK (RFC 6675 section 4) ---- */
 
 /* RFC 2883 4: a first block that is acknowledged, or that lies within the second, tells of a duplicate. */
-static bool is_duplicate_report(const struct tcp_header *header) {
+bool tcp_sack_tells_duplicate(const struct tcp_header *header) {
+    if (header->options.sack_count == 0) {
+        return false;
+    }
     const struct tcp_sack *block = header->options.sack;
     bool acknowledged = seq_before_or_at(block[0].end, header->ack);
     bool within = header->options.sack_count > 1 && seq_before_or_at(block[1].start, block[0].start) &&
@@ -63,7 +66,7 @@ uint32_t tcp_sack_update(struct tcp *tcp, struct tcb *tcb, const struct tcp_head
     if (!tcb->sack || options->sack_count == 0) {
         return 0;
     }
-    uint32_t first = is_duplicate_report(header), news = 0;
+    uint32_t first = tcp_sack_tells_duplicate(header), news = 0;
     tcp->counters->tcp_duplicate_reports += first;
     for (uint32_t i = first; i < options->sack_count; i++) {
         news += take_block(tcp, tcb, header->ack, options->sack[i]);
@@ -79,17 +82,23 @@ uint32_t tcp_sack_acked(struct tcb *tcb, struct sequence ack) {
 
 /* IsLost for all sequence numbers at once: what is not SACKed before this one is lost, for three ranges, or
  * more than two segments' bytes, behind it have arrived. The first hole is what recovery began for. */
-static struct sequence lost_edge(const struct tcb *tcb) {
+static struct sequence lost_by_count(const struct tcb *tcb) {
     const struct scoreboard *board = tcb->scoreboard;
-    uint32_t bytes = 0;
+    uint32_t bytes = 0, enough = (DUPLICATE_THRESHOLD - 1) * (uint32_t)tcb->snd.mss;
     for (uint32_t i = board->count; i-- > 0;) {
         bytes += board->range[i].end.value - board->range[i].start.value;
-        if (board->count - i >= DUPLICATE_THRESHOLD ||
-            bytes > (DUPLICATE_THRESHOLD - 1) * (uint32_t)tcb->snd.mss) {
+        if (board->count - i >= DUPLICATE_THRESHOLD || bytes > enough) {
             return board->range[i].start;
         }
     }
     return tcb->recovery.active && board->count > 0 ? board->range[0].start : tcb->snd.una;
+}
+
+/* What was sent long before a tail probe that has arrived is lost too (RFC 8985 5.2, step 5). */
+static struct sequence lost_edge(const struct tcb *tcb) {
+    const struct scoreboard_range *told = tcp_tail_told(tcb);
+    struct sequence edge = lost_by_count(tcb);
+    return told != NULL ? seq_max(edge, told->start) : edge;
 }
 
 static bool is_lost(struct sequence seq, struct sequence edge) {

@@ -53,6 +53,7 @@ struct reassembly {
 enum tcp_timer_kind {
     TCP_TIMER_NONE,
     TCP_TIMER_RETRANSMIT, /* sent, not acknowledged (RFC 6298) */
+    TCP_TIMER_TAIL,       /* the same, but a probe may tell sooner what is missing (RFC 8985 7) */
     TCP_TIMER_PERSIST,    /* data to send, but the peer's window is shut (RFC 9293 3.8.6.1) */
     TCP_TIMER_OVERRIDE,   /* data held back to avoid a small segment (RFC 9293 3.8.6.2.1) */
     TCP_TIMER_FIN_WAIT,   /* the socket is gone and the peer's FIN does not come */
@@ -147,8 +148,10 @@ struct tcb {
     /* Loss recovery (RFC 6582, 6675). Owner: recovery.c, sack.c. */
     struct {
         struct sequence recover;
+        struct sequence tail_end; /* RFC 8985 TLP.end_seq, if tail_probed */
         uint8_t duplicates;
-        bool active, partial_seen;
+        bool active : 1, partial_seen : 1;
+        bool tail_due : 1, tail_probed : 1, tail_resent : 1; /* resent: the probe was nothing new */
     } recovery;
     uint32_t retransmits; /* segments, ever */
 
@@ -347,7 +350,24 @@ void tcp_recovery_timeout(struct tcp *tcp, struct tcb *tcb);
 /* How many bytes beyond the congestion window may be sent (RFC 3042). */
 uint32_t tcp_recovery_allowance(const struct tcb *tcb);
 
+/* ---- tail.c: the tail loss probe ---- */
+/* May what is out be probed, so that the timer need not run out? */
+bool tcp_tail_may_probe(const struct tcb *tcb);
+/* RFC 8985 7.2: how long after the last ACK. */
+net_time tcp_tail_delay(const struct tcb *tcb);
+/* The delay is over: a probe becomes due. false: something was sent so shortly ago that it does as well. */
+bool tcp_tail_expired(struct tcp *tcp, struct tcb *tcb, net_time now);
+/* The probe has been sent. */
+void tcp_tail_sent(struct tcp *tcp, struct tcb *tcb, bool resend);
+/* An ACK is going to be taken; duplicate: it tells that something came twice. */
+void tcp_tail_acked(struct tcb *tcb, struct sequence ack, bool duplicate);
+/* Where what has arrived begins at the probe: nothing before it is on its way any more. Null: it is not
+ * known. */
+const struct scoreboard_range *tcp_tail_told(const struct tcb *tcb);
+
 /* ---- sack.c ---- */
+/* Does the ACK tell of something that came twice (RFC 2883)? */
+bool tcp_sack_tells_duplicate(const struct tcp_header *header);
 /* Takes an ACK's blocks. Returns how many bytes they newly tell of. */
 uint32_t tcp_sack_update(struct tcp *tcp, struct tcb *tcb, const struct tcp_header *header);
 /* snd.una is going to move there. Returns how many bytes before it SACK has told of. */

@@ -89,7 +89,7 @@ static enum tcp_timer_kind choose_kind(const struct tcp *tcp, const struct tcb *
         return TCP_TIMER_NONE;
     }
     if (tcp_flight(tcb) != 0) {
-        return TCP_TIMER_RETRANSMIT;
+        return tcp_tail_may_probe(tcb) ? TCP_TIMER_TAIL : TCP_TIMER_RETRANSMIT;
     }
     if (tcb->state < TCP_ESTABLISHED) {
         return TCP_TIMER_NONE; /* its SYN is still due */
@@ -113,6 +113,7 @@ static net_time persist_delay(const struct tcb *tcb) {
 static net_time delay_of(const struct tcb *tcb, enum tcp_timer_kind kind) {
     switch (kind) {
     case TCP_TIMER_RETRANSMIT: return tcb->rtt.rto;
+    case TCP_TIMER_TAIL: return tcp_tail_delay(tcb);
     case TCP_TIMER_PERSIST: return persist_delay(tcb);
     case TCP_TIMER_OVERRIDE: return OVERRIDE_TIME;
     case TCP_TIMER_FIN_WAIT: return FIN_WAIT_TIME;
@@ -128,14 +129,17 @@ static void set_timer(struct tcp *tcp, struct tcb *tcb, enum tcp_timer_kind kind
 
 void tcp_timer_choose(struct tcp *tcp, struct tcb *tcb, net_time now) {
     enum tcp_timer_kind kind = choose_kind(tcp, tcb);
+    bool sooner = kind == TCP_TIMER_TAIL && net_time_after(now, tcp_tail_delay(tcb)) < tcb->timer.deadline;
     if (kind != tcb->timer.kind) {
         tcb->probes = 0;
+        set_timer(tcp, tcb, kind, now);
+    } else if (sooner) { /* the segment is no longer alone */
         set_timer(tcp, tcb, kind, now);
     }
 }
 
 void tcp_timer_restart(struct tcp *tcp, struct tcb *tcb, net_time now) {
-    if (tcb->timer.kind == TCP_TIMER_RETRANSMIT) {
+    if (tcb->timer.kind == TCP_TIMER_RETRANSMIT || tcb->timer.kind == TCP_TIMER_TAIL) {
         set_timer(tcp, tcb, choose_kind(tcp, tcb), now);
     }
 }
@@ -196,11 +200,19 @@ static void keep_alive(struct tcp *tcp, struct tcb *tcb, net_time now) {
     }
 }
 
+/* What is left of the timeout follows. */
+static void probe_tail(struct tcp *tcp, struct tcb *tcb, net_time now) {
+    net_time waited = tcp_tail_delay(tcb);
+    bool probing = tcp_tail_expired(tcp, tcb, now);
+    set_timer(tcp, tcb, TCP_TIMER_RETRANSMIT, probing ? now : now - net_time_min(now, waited));
+}
+
 static void run_timer(struct tcp *tcp, struct tcb *tcb, net_time now) {
     enum tcp_timer_kind kind = tcb->timer.kind;
     bool exhausted = tcb->retries >= retry_limit(tcb);
     switch (kind) {
     case TCP_TIMER_RETRANSMIT: (exhausted ? time_out(tcp, tcb) : retransmit(tcp, tcb, now)); break;
+    case TCP_TIMER_TAIL: probe_tail(tcp, tcb, now); break;
     case TCP_TIMER_PERSIST: (exhausted ? time_out(tcp, tcb) : probe(tcp, tcb, now)); break;
     case TCP_TIMER_KEEPALIVE: keep_alive(tcp, tcb, now); break;
     case TCP_TIMER_FIN_WAIT: tcp_end(tcp, tcb, ERR_NONE); break;

@@ -141,6 +141,8 @@ static void test_timeout_skips_what_arrived(void **state) {
     script_send(s, 4 * MSS);
     take_full(s, 0, 4);
     told(s, 0, 1, 3);
+    PASS(100 * MS);
+    take_full(s, 3, 1); /* a tail probe, unanswered */
     PASS(1000 * MS);
     take_full(s, 0, 1);
     IN(.flags = ACK, .seq = 1, .ack = AT(3));
@@ -157,6 +159,8 @@ static void test_reneging(void **state) {
     told(s, 0, 1, 3);
     IN(.flags = ACK, .seq = 1, .ack = AT(1));
     QUIET();
+    PASS(100 * MS);
+    take_full(s, 3, 1); /* a tail probe, unanswered */
     PASS(1000 * MS);
     take_full(s, 1, 1);
     IN(.flags = ACK, .seq = 1, .ack = AT(2));
@@ -198,6 +202,74 @@ static void test_crumbs(void **state) {
     QUIET();
 }
 
+/* ---- Tail loss probe (RFC 8985 7) ---- */
+
+/* The last two of four are lost: the probe tells, and the timer does not run out. */
+static void test_tail_probe_finds_a_hole(void **state) {
+    struct script *s = *state;
+    script_send(s, 4 * MSS);
+    take_full(s, 0, 4);
+    IN(.flags = ACK, .seq = 1, .ack = AT(2));
+    QUIET();
+    PASS(9 * MS);
+    QUIET();
+    PASS(2 * MS);
+    take_full(s, 3, 1);
+    QUIET();
+    told(s, 2, 3, 4);
+    take_full(s, 2, 1);
+    QUIET();
+    IN(.flags = ACK, .seq = 1, .ack = AT(4));
+    PASS(1000 * MS);
+    QUIET();
+    assert_int_equal(counters(s)->tcp_tail_probes, 1);
+    assert_int_equal(counters(s)->tcp_timeouts, 0);
+}
+
+/* Something new is the better probe; one is enough, then the timer runs. */
+static void test_tail_probe_with_new_data(void **state) {
+    struct script *s = *state;
+    script_send(s, 2 * MSS);
+    take_full(s, 0, 2);
+    PASS(11 * MS);
+    script_send(s, MSS);
+    take_full(s, 2, 1);
+    PASS(190 * MS);
+    QUIET();
+    PASS(20 * MS);
+    take_full(s, 0, 1);
+    assert_int_equal(counters(s)->tcp_tail_probes, 1);
+    assert_int_equal(counters(s)->tcp_timeouts, 1);
+    IN(.flags = ACK, .seq = 1, .ack = AT(3));
+}
+
+static uint32_t window_of(struct script *s) {
+    struct net_socket_info info;
+    uint32_t cursor = 0;
+    while (net_socket_next(s->net, &cursor, &info)) {
+        if (info.peer.port == PEER_PORT) {
+            return info.congestion_window;
+        }
+    }
+    return 0;
+}
+
+/* A probe that filled the only hole stands for a loss; one that came twice does not. */
+static void test_tail_probe_and_the_window(void **state) {
+    struct script *s = *state;
+    for (int twice = 1; twice >= 0; twice--) {
+        uint32_t at = (uint32_t)(s->written / MSS), before = window_of(s);
+        script_send(s, 10 * MSS);
+        take_full(s, at, 10);
+        PASS(11 * MS);
+        take_full(s, at + 9, 1);
+        IN(.flags = ACK, .seq = 1, .ack = AT(at + 10), .blocks = (uint32_t)twice,
+           .block = {{AT(at + 9), AT(at + 10)}});
+        assert_int_equal(window_of(s) >= before, twice);
+    }
+    assert_int_equal(counters(s)->tcp_tail_probes, 2);
+}
+
 /* The FIN can be a hole too. */
 static void test_fin_is_sent_again(void **state) {
     struct script *s = *state;
@@ -225,6 +297,9 @@ int main(void) {
         WITH(test_reneging),
         WITH(test_hostile_blocks),
         WITH(test_crumbs),
+        WITH(test_tail_probe_finds_a_hole),
+        WITH(test_tail_probe_with_new_data),
+        WITH(test_tail_probe_and_the_window),
         WITH(test_fin_is_sent_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
