@@ -37,10 +37,13 @@ target_optimise := $(if $(filter debug,$(BUILD)),-O1 -DDEBUG=1,-O2)
 target_cpu      := --target=riscv64-unknown-elf -march=rv64gc -mabi=lp64d -mcmodel=medany -mno-relax
 target_flags    := $(target_cpu) $(common) $(target_optimise) -nostdlibinc -isystem $(sysroot)/include \
                    -ffunction-sections -fdata-sections -fno-pic -fno-stack-protector
-task_flags      := $(target_flags) -Ilibs/posix/include
+# A task is optimised as one program too: a call to another page costs QEMU more than most functions do. The debug build
+# keeps every function, for the debugger and for backtraces.
+task_lto        := $(if $(filter debug,$(BUILD)),,-flto)
+task_flags      := $(target_flags) $(task_lto) -Ilibs/posix/include
 
 # The kernel is optimised as one program, for each call across files costs it more than the work done there. It uses no
-# floating point, and its ABI is the one without: clang 14 does not tell the linker of another when it does this.
+# floating point, and its ABI is the one without.
 soft_float      = $(subst -mabi=lp64d,-mabi=lp64,$(1)) -flto
 kernel_flags    := $(call soft_float,$(target_flags)) -fomit-frame-pointer -ffreestanding -Ikernel -Ikernel/riscv64 -DKERNEL=1
 

@@ -106,21 +106,22 @@ $(foreach lib,$(sort $(host_libraries)),$(eval $(call host_library_rules,$(lib))
 
 # --- programs, unstripped; the boot archive holds them stripped, with their symbols beside them
 
+comma := ,
 link_flags := $(target_cpu) -nostdlib -static -fuse-ld=lld -Wl,--gc-sections -Wl,-z,noexecstack -Wl,--no-relax \
               -Wl,--build-id=none -Wl,--discard-locals -Wl,-z,max-page-size=4096 -L$(sysroot)/lib
+# clang 14 does not tell the linker which ABI to optimise for.
+task_link  := $(if $(task_lto),$(task_lto) -Wl$(comma)-mllvm$(comma)-target-abi=lp64d)
 # $(call link,LIBS,SYSROOT_LIBS): after the objects, everything else in one group.
 link_libs = -Wl,--start-group $(call target_archives,$(1)) $(addprefix -l,$(2) $(call sysroot_closure,$(1)) c gcc) -Wl,--end-group
 
 # stdio asks for read() and write() weakly: with posix, they must be there even if nothing else asks for it.
-comma := ,
-
 define program_rules
 $(call target_objects,$(call sources_of,$(program_folder_$(1)))): own := $(program_folder_$(1))
 $(out)/programs/$(1).elf: $(call target_objects,$(call sources_of,$(program_folder_$(1)))) \
                           $(call target_archives,os $(program_needs_$(1))) boot/task.ld
 	$$(call say,LD,$$@)
 	@mkdir -p $$(@D)
-	$$(Q)$$(CC) $$(link_flags) -Wl,-T,boot/task.ld $(if $(filter posix,$(program_needs_$(1))),-Wl$(comma)-u$(comma)read$(comma)-u$(comma)write) $$(filter %.o,$$^) \
+	$$(Q)$$(CC) $$(link_flags) $$(task_link) -Wl,-T,boot/task.ld $(if $(filter posix,$(program_needs_$(1))),-Wl$(comma)-u$(comma)read$(comma)-u$(comma)write) $$(filter %.o,$$^) \
 	    $$(call link_libs,os $(program_needs_$(1)),$(program_sysroot_$(1))) -o $$@
 endef
 $(foreach program,$(programs),$(eval $(call program_rules,$(program))))
