@@ -46,6 +46,7 @@ def test_download_64_mib(guest, nginx):
     data = peers.pattern(LARGE)
     (nginx.www / "large.bin").write_bytes(data)
     guest.ok(f"http -o /large.bin http://{HOST}:{nginx.port}/large.bin", limit=600)
+    guest.ok(f"http -o /dev/null http://{HOST}:{nginx.port}/large.bin", limit=600)
     assert guest.shutdown() == 0
     guest.disk.check()
     assert hashlib.sha256(guest.disk.read("/large.bin")).digest() == hashlib.sha256(data).digest()
