@@ -76,6 +76,18 @@ static void test_newest_first(void **state) {
     no_blocks(s);
 }
 
+static void test_a_growing_block_does_not_push_others_out(void **state) {
+    struct script *s = *state;
+    establish(s, false);
+    static const uint32_t order[] = {1601, 2001, 201, 301, 401, 501};
+    for (int i = 0; i < 6; i++) {
+        arrive(s, order[i]);
+        OUT(.flags = ACK, .seq = 1, .ack = 1);
+    }
+    arrive(s, 601);
+    OUT(.flags = ACK, .seq = 1, .ack = 1, .blocks = 3, .block = {{201, 701}, {2001, 2101}, {1601, 1701}});
+}
+
 static void test_four_fit_and_three_beside_timestamps(void **state) {
     (void)state;
     for (int with_time = 0; with_time < 2; with_time++) {
@@ -125,6 +137,7 @@ int main(void) {
         WITH(test_not_agreed),
         cmocka_unit_test(test_not_wanted),
         WITH(test_newest_first),
+        WITH(test_a_growing_block_does_not_push_others_out),
         cmocka_unit_test(test_four_fit_and_three_beside_timestamps),
         WITH(test_duplicates_are_told_once),
         WITH(test_text_makes_room),
