@@ -40,7 +40,7 @@ def test_boot_archive_is_the_same_each_time(tmp_path):
             assert tar.extractfile(f"bin/{program.stem}").read(4) == b"\x7fELF"
             lines = tar.extractfile(f"sym/{program.stem}").read().decode().splitlines()
             addresses = [int(line.split()[0], 16) for line in lines]
-            assert addresses == sorted(addresses) and any(line.endswith(" main") for line in lines)
+            assert addresses == sorted(addresses) and any(line.endswith(" _start") for line in lines)
 
 
 def test_disk_image_is_fat32_and_clean(tmp_path):

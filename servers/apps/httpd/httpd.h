@@ -49,6 +49,7 @@ enum connection_state {
 /* A part of an open file that is still to be sent. fd is -1 when there is none. */
 struct file_part {
     int fd;
+    uint64_t id; /* of this answer alone: what was read for another file on the same connection is not its */
     uint64_t at, end;
 };
 
@@ -63,7 +64,7 @@ struct connection {
     enum connection_state state;
     bool close_after; /* the answer in hand is the last one */
     bool unread;      /* the peer may still be sending: closing at once could destroy the answer on its way */
-    uint64_t id;
+    uint64_t id;      /* grows with each connection */
     struct in_addr peer;
 
     /* Deadlines in milliseconds. `limit` bounds an answer as a whole, however steadily it trickles. */
@@ -81,8 +82,8 @@ struct connection {
     struct block in;
 };
 
-/* A piece of a file that was read for a connection and not sent whole. If another one took its place, the
- * bytes are read again: nobody waits for a window, nobody owns one. */
+/* A piece of a file that was read for an answer (file_part.id) and not sent whole. If another one took its
+ * place, the bytes are read again: nobody waits for a window, nobody owns one. */
 struct window {
     uint64_t owner, at;
     size_t length;
@@ -100,7 +101,7 @@ struct httpd {
     struct connection *connections;
     struct pollfd *polls;
     unsigned count;
-    uint64_t next_id;
+    uint64_t next_id; /* of connections and of answers */
 
     struct budget budget;
     struct file_cache files;

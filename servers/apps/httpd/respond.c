@@ -195,14 +195,16 @@ static unsigned status_of_errno(int error) {
 }
 
 /* Starts on the body: from the cache into the buffer if it is there and fits, else from the opened file. */
-static void add_file_body(struct connection *connection, const struct answer *answer, int fd,
-                          struct http_text *out) {
+static void add_file_body(struct httpd *server, struct connection *connection, const struct answer *answer,
+                          int fd, struct http_text *out) {
     const struct file *file = answer->file;
     if (!answer->head_only && file->content && fd < 0) {
         http_text_add(out, file->content + answer->range.first, answer->range.length);
     } else if (!answer->head_only && answer->range.length > 0) {
-        connection->file = (struct file_part){
-            .fd = fd, .at = answer->range.first, .end = answer->range.first + answer->range.length};
+        connection->file = (struct file_part){.fd = fd,
+                                              .id = ++server->next_id,
+                                              .at = answer->range.first,
+                                              .end = answer->range.first + answer->range.length};
         connection->piece = PIECE_SIZE;
         fd = -1;
     }
@@ -235,7 +237,7 @@ static void answer_file(struct httpd *server, struct connection *connection,
     }
     answer->length = answer->range.length;
     add_head(server, connection, request, answer, out);
-    add_file_body(connection, answer, fd, out);
+    add_file_body(server, connection, answer, fd, out);
     write_log(server, connection, request, answer);
 }
 

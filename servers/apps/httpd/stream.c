@@ -112,7 +112,7 @@ void stream_close_file(struct connection *connection) {
 static bool fill_window(struct connection *connection, struct window *window) {
     struct file_part *file = &connection->file;
     const uint64_t from = file->at - window->at;
-    if (window->owner == connection->id && file->at >= window->at && from < window->length) {
+    if (window->owner == file->id && file->at >= window->at && from < window->length) {
         return true;
     }
     uint64_t wanted = file->end - file->at;
@@ -125,7 +125,7 @@ static bool fill_window(struct connection *connection, struct window *window) {
     if (n <= 0) {
         return false;
     }
-    window->owner = connection->id;
+    window->owner = file->id;
     window->at = file->at;
     window->length = (size_t)n;
     return true;
@@ -139,7 +139,7 @@ static void adapt_piece(struct connection *connection, size_t sent, bool whole) 
 
 static enum progress send_piece(struct httpd *server, struct connection *connection) {
     struct file_part *file = &connection->file;
-    struct window *window = &server->windows[connection->id % WINDOW_COUNT];
+    struct window *window = &server->windows[file->id % WINDOW_COUNT];
     if (!fill_window(connection, window)) {
         return PROGRESS_LOST;
     }
