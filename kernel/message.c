@@ -291,8 +291,8 @@ HOT void message_reply_lost(struct kernel *kernel, struct task *caller, uint32_t
         task_wake(kernel, caller, ERR_DEAD);
 }
 
-/* Takes the handles that were to be moved from a sender whose receiver could not take them: they are given away
- * all the same. */
+/* Takes the handles that were to be moved from a sender whose receiver could not take them: they are given
+ * away all the same. */
 static void handles_drop(struct kernel *kernel, struct task *from) {
     for (unsigned i = 0; i < from->transfer.send_count; i++) {
         struct handle *handle = handle_find(&from->handles, from->transfer.send_handle[i]);

@@ -13,9 +13,9 @@ struct kernel;
 struct memory;
 
 struct space {
-    uint64_t root;   /* physical address of the top table */
-    uint64_t satp;   /* what the CPU's register must hold */
-    uint32_t stale;  /* harts (as bits) that must flush before they enter it */
+    uint64_t root;  /* physical address of the top table */
+    uint64_t satp;  /* what the CPU's register must hold */
+    uint32_t stale; /* harts (as bits) that must flush before they enter it */
     bool dying;
     struct account *account; /* pays for the tables */
     struct link mappings;    /* struct mapping, by address */
