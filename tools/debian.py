@@ -86,8 +86,8 @@ class Archive:
         for name in ("lists/partial", "cache/archives/partial", "none"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         (self.folder / "status").touch()
-        uri = mirror()
-        lines = [f"deb [arch={','.join(architectures)} signed-by={KEYRING}] {uri} {suite} main\n"
+        self.uri = mirror().rstrip("/")
+        lines = [f"deb [arch={','.join(architectures)} signed-by={KEYRING}] {self.uri} {suite} main\n"
                  for suite, architectures in suites]
         (self.folder / "sources.list").write_text("".join(lines), encoding="utf-8")
         known = list(dict.fromkeys([host_architecture(), *(a for _, several in suites for a in several)]))
@@ -119,6 +119,13 @@ class Archive:
         folder.mkdir(parents=True, exist_ok=True)
         self.run("apt-get", "download", *packages, cwd=folder)
         return [self.downloaded(package, folder) for package in packages]
+
+    def fetch_pinned(self, place, digest, folder):
+        """Downloads the file at this place of the archive, checked against its SHA-256; returns its path."""
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / place.rsplit("/", 1)[1]
+        self.run("/usr/lib/apt/apt-helper", "download-file", f"{self.uri}/{place}", str(path), f"SHA256:{digest}")
+        return path
 
     @staticmethod
     def downloaded(package, folder):

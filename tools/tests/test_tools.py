@@ -1,4 +1,7 @@
 """The tools of the developer's machine: archive, disk, package sources, set-up, and the one line for each mistake."""
+import hashlib
+import importlib.machinery
+import importlib.util
 import os
 import pathlib
 import socket
@@ -126,3 +129,41 @@ def test_help_lists_goals_and_variables():
     _, output, _ = run("make", "help")
     for word in ("run", "test", "bench", "CPUS", "PCAP", "RUN"):
         assert word in output
+
+
+def test_pinned_package_is_fetched_only_with_its_hash(tmp_path, monkeypatch):
+    (tmp_path / "pool").mkdir()
+    (tmp_path / "pool" / "a.deb").write_bytes(b"a package")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(debian, "mirror", lambda: f"copy:{tmp_path}")
+    archive = debian.Archive([])
+    good = hashlib.sha256(b"a package").hexdigest()
+    assert archive.fetch_pinned("pool/a.deb", good, tmp_path / "debs").read_bytes() == b"a package"
+    (tmp_path / "debs" / "a.deb").unlink()
+    with pytest.raises(debian.Failure):
+        archive.fetch_pinned("pool/a.deb", hashlib.sha256(b"another").hexdigest(), tmp_path / "debs")
+
+
+def test_pins_serve_only_when_the_lists_do_not(tmp_path):
+    class Archive:
+        works = False
+
+        def update(self):
+            if not self.works:
+                raise debian.Failure("no lists")
+
+        def download(self, names, _):
+            return [f"newest {name}" for name in names]
+
+        def fetch_pinned(self, place, _, __):
+            return place
+
+    loader = importlib.machinery.SourceFileLoader("sysroot", str(TOOLS / "sysroot"))
+    sysroot = importlib.util.module_from_spec(importlib.util.spec_from_loader("sysroot", loader))
+    loader.exec_module(sysroot)
+    name = next(iter(sysroot.PINS))
+    assert sysroot.fetch(Archive(), [name], tmp_path) == [sysroot.PINS[name][0]]
+    with pytest.raises(debian.Failure):
+        sysroot.fetch(Archive(), [name, "unknown/trixie"], tmp_path)
+    Archive.works = True
+    assert sysroot.fetch(Archive(), [name], tmp_path) == [f"newest {name}"]
