@@ -27,8 +27,10 @@ run: ## boots to the shell; see the variables below
 
 test: ## every test, in debug and release builds
 	@tools/setup run test
-	@$(MAKE) --no-print-directory BUILD=debug all kernel-selftest-image
-	@$(MAKE) --no-print-directory BUILD=release all kernel-selftest-image host-test-programs host-programs
+	@$(MAKE) --no-print-directory BUILD=debug all
+	@$(MAKE) --no-print-directory BUILD=debug kernel-selftest-image
+	@$(MAKE) --no-print-directory BUILD=release all host-test-programs host-programs
+	@$(MAKE) --no-print-directory BUILD=release kernel-selftest-image
 	@$(PYTHON) -B -m pytest -p no:cacheprovider -q tools/tests
 
 host-test-programs: $(test_programs)
