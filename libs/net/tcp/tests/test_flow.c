@@ -174,6 +174,64 @@ static void test_scaled_windows(void **state) {
     QUIET();
 }
 
+/* RFC 7323 2.3: more than 14 counts as 14. */
+static void test_scale_beyond_the_limit(void **state) {
+    struct script *s = *state;
+    script_listen(s, 4);
+    IN(.flags = SYN, .mss = MSS, .has_shift = true, .shift = 15);
+    OUT(.flags = SYN | ACK, .ack = 1);
+    IN(.flags = ACK, .seq = 1, .ack = 1, .window = 1); /* 16,384 bytes */
+    struct net_endpoint peer;
+    assert_int_equal(net_accept(s->net, s->listener, s->owner, &s->socket, &peer), ERR_NONE);
+    script_send(s, 40 * MSS);
+    take_full(s, 1, 10); /* the initial congestion window */
+    for (uint32_t i = 1; i <= 10; i++) {
+        IN(.flags = ACK, .seq = 1, .ack = 1 + i * MSS, .window = 1);
+    }
+    take_full(s, 1 + 10 * MSS, 16384 / MSS);
+    QUIET(); /* no more than the window holds in full segments */
+}
+
+/* RFC 9293 SHLD-16: what was sent before the window shrank goes out again within it, and no more. */
+static void test_resent_within_a_shrunk_window(void **state) {
+    struct script *s = *state;
+    script_reach(s, TCP_ESTABLISHED);
+    IN(.flags = ACK, .seq = 1, .ack = 1, .window = 3 * MSS);
+    script_send(s, 6 * MSS);
+    take_full(s, 1, 3);
+    IN(.flags = ACK, .seq = 1, .ack = 1, .window = 2 * MSS);
+    PASS(NET_SECOND + NET_SECOND / 10);
+    OUT(.flags = ACK, .seq = 1, .ack = 1, .length = MSS);
+    QUIET();
+}
+
+/* SHLD-17: data beyond the edge of a window that shrank to nothing does not end the connection, however often
+ * the peer says so; when the window opens all of it goes out again. */
+static void test_window_shrinks_to_nothing(void **state) {
+    struct script *s = *state;
+    script_reach(s, TCP_ESTABLISHED);
+    script_send(s, 3 * MSS);
+    OUT(.flags = ACK, .seq = 1, .ack = 1, .length = MSS);
+    OUT(.flags = ACK, .seq = 1 + MSS, .ack = 1, .length = MSS);
+    OUT(.flags = ACK | PSH, .seq = 1 + 2 * MSS, .ack = 1, .length = MSS);
+    IN(.flags = ACK, .seq = 1, .ack = 1, .shut = true);
+    struct tcp_header header;
+    struct span text;
+    int probes = 0;
+    for (int seconds = 0; seconds < 3600; seconds++) {
+        PASS(NET_SECOND);
+        while (script_take(s, &header, &text)) {
+            assert_true(text.length <= 1);
+            probes++;
+            IN(.flags = ACK, .seq = 1, .ack = 1, .shut = true);
+        }
+    }
+    assert_in_range(probes, 30, 90);
+    STATE(TCP_ESTABLISHED);
+    IN(.flags = ACK, .seq = 1, .ack = 1, .window = 10 * MSS);
+    OUT(.flags = ACK, .seq = 1, .ack = 1, .length = MSS);
+}
+
 /* ---- Our window ---- */
 
 /* It closes as data stands unread, never moves its edge back, and opens again by a worthwhile step. */
@@ -328,6 +386,9 @@ int main(void) {
         WITH(test_old_window_is_ignored),
         WITH(test_window_shrinks),
         WITH(test_scaled_windows),
+        WITH(test_scale_beyond_the_limit),
+        WITH(test_resent_within_a_shrunk_window),
+        WITH(test_window_shrinks_to_nothing),
         WITH(test_our_window),
         WITH(test_text_beyond_our_window_is_cut),
         WITH(test_limited_and_fast_retransmit),

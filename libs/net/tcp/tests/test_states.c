@@ -218,6 +218,19 @@ static void test_reset(void **state) {
     for_each_state(exact_reset);
 }
 
+/* SHLD-2: a RST may carry text that says why; it closes all the same and nobody reads it. */
+static void test_reset_with_text(void **state) {
+    struct script *s = *state;
+    uint8_t byte;
+    size_t done;
+    script_reach(s, TCP_ESTABLISHED);
+    IN(.flags = RST | ACK, .seq = 1, .ack = 1, .length = 20);
+    STATE(TCP_CLOSED);
+    assert_int_equal(net_read(s->net, s->socket, &byte, 1, &done, s->now), ERR_RESET);
+    assert_int_equal(script_read(s, 100), 0);
+    QUIET();
+}
+
 /* RFC 5961 3.2: within the window, but not exact. */
 static void near_reset(struct script *s, enum tcp_state state) {
     IN(.flags = RST, .seq = theirs(state) + 10);
@@ -513,6 +526,7 @@ int main(void) {
         WITH(test_out_of_window_is_limited),
         WITH(test_trimmed_on_both_sides),
         cmocka_unit_test(test_reset),
+        WITH(test_reset_with_text),
         cmocka_unit_test(test_reset_challenged),
         WITH(test_reset_returns_to_listen),
         WITH(test_data_before_reset),

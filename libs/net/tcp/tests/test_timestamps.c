@@ -69,6 +69,54 @@ static void test_not_wanted(void **state) {
     script_stop(s);
 }
 
+/* 3.2: once agreed, all segments carry it: data, FIN, what is sent again, and RST. */
+static void test_sent_always(void **state) {
+    struct script *s = *state;
+    establish(s);
+    script_send(s, 100);
+    OUT(.flags = ACK | PSH, .seq = 1, .ack = 1, .length = 100, .has_time = true);
+    PASS(1100 * MS);
+    OUT(.flags = ACK | PSH, .seq = 1, .ack = 1, .length = 100, .has_time = true);
+    IN(.flags = ACK, .seq = 1, .ack = 101, .has_time = true);
+    assert_int_equal(net_shutdown(s->net, s->socket, NET_SHUT_WRITE, s->now), ERR_NONE);
+    OUT(.flags = FIN | ACK, .seq = 101, .ack = 1, .has_time = true);
+    assert_int_equal(net_abort(s->net, s->socket, s->now), ERR_NONE);
+    OUT(.flags = RST | ACK, .seq = 102, .ack = 1, .has_time = true);
+}
+
+/* 3.2: what comes without agreement is ignored: it is neither echoed nor does it make a segment old. */
+static void test_ignored_without_agreement(void **state) {
+    struct script *s = *state;
+    script_reach(s, TCP_ESTABLISHED);
+    for (uint32_t i = 0; i < 2; i++) {
+        IN(.flags = ACK | PSH, .seq = 1 + 100 * i, .ack = 1, .length = 100, .has_time = true, .time = 9 - i);
+        OUT(.flags = ACK, .seq = 1, .ack = 101 + 100 * i);
+        assert_false(s->last.options.has_timestamp);
+    }
+    assert_int_equal(old_ones(s), 0);
+}
+
+static uint32_t clock_in_syn(struct script *s) {
+    OUT(.flags = SYN);
+    return s->last.options.timestamp;
+}
+
+/* 5.4: it ticks once a millisecond. 7.1: where it starts differs from host to host, so that it does not tell
+ * how long we have been up. */
+static void test_our_clock(void **state) {
+    struct script *s = *state, other;
+    struct net_config config = script_config();
+    config.seed[0] = 7;
+    script_start_with(&other, &config);
+    script_connect(s);
+    uint32_t first = clock_in_syn(s);
+    PASS(1000 * MS);
+    assert_int_equal(clock_in_syn(s) - first, 1000);
+    script_connect(&other);
+    assert_true(clock_in_syn(&other) - first > 100000);
+    script_stop(&other);
+}
+
 /* 4.3: the echo is that of the segment that the ACK answers first; a later one does not overtake it. */
 static void test_recent_follows_what_is_acknowledged(void **state) {
     struct script *s = *state;
@@ -167,6 +215,9 @@ int main(void) {
         WITH(test_offered_and_agreed),
         WITH(test_not_agreed),
         cmocka_unit_test(test_not_wanted),
+        WITH(test_sent_always),
+        WITH(test_ignored_without_agreement),
+        WITH(test_our_clock),
         WITH(test_recent_follows_what_is_acknowledged),
         WITH(test_old_segments_are_dropped),
         WITH(test_recent_is_forgotten),

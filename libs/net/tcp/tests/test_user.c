@@ -116,6 +116,49 @@ static void test_connect_errors(void **state) {
     assert_int_equal(connect_to(s, other, 2, 80), ERR_INVALID);
 }
 
+/* MUST-46: a connection has one other end. */
+static void test_connect_to_a_group(void **state) {
+    struct script *s = *state;
+    static const struct net_address groups[] = {
+        {NET_IPV4, {255, 255, 255, 255}}, {NET_IPV4, {10, 0, 0, 255}}, {NET_IPV4, {224, 0, 0, 1}}};
+    for (int i = 0; i < 3; i++) {
+        struct net_endpoint peer = {groups[i], 80};
+        assert_int_equal(net_connect(s->net, open_socket(s), &peer, s->now), ERR_NET_UNREACHABLE);
+    }
+    QUIET();
+}
+
+/* MUST-42: a port from which a connection is being opened can be listened on. */
+static void test_listen_beside_a_connect(void **state) {
+    struct script *s = *state;
+    net_socket_id active = open_socket(s), passive = open_socket(s);
+    assert_int_equal(net_set_option(s->net, active, NET_OPTION_REUSEADDR, 1), ERR_NONE);
+    assert_int_equal(net_set_option(s->net, passive, NET_OPTION_REUSEADDR, 1), ERR_NONE);
+    assert_int_equal(bind_to(s, active, SERVER_PORT), ERR_NONE);
+    assert_int_equal(connect_to(s, active, 2, PEER_PORT), ERR_IN_PROGRESS);
+    OUT(.flags = SYN);
+    assert_int_equal(bind_to(s, passive, SERVER_PORT), ERR_NONE);
+    assert_int_equal(net_listen(s->net, passive, 1), ERR_NONE);
+    s->iss_known = false;
+    IN(.flags = SYN, .from = PEER_PORT + 1);
+    OUT(.flags = SYN | ACK, .ack = 1);
+    STATE(TCP_SYN_SENT); /* MUST-41 */
+}
+
+/* MUST-49. */
+static void test_time_to_live(void **state) {
+    struct script *s = *state;
+    uint8_t bytes[1514];
+    struct net_slot slot = {.data = bytes, .capacity = sizeof bytes};
+    net_socket_id socket = open_socket(s);
+    assert_int_equal(net_set_option(s->net, socket, NET_OPTION_TTL, 7), ERR_NONE);
+    assert_int_equal(connect_to(s, socket, 2, PEER_PORT), ERR_IN_PROGRESS);
+    assert_true(net_transmit(s->net, &slot, s->now));
+    assert_int_equal(bytes[ETHERNET_HEADER + 8], 7);
+    assert_int_equal(net_abort(s->net, socket, s->now), ERR_NONE);
+    QUIET();
+}
+
 static void test_nobody_answers_arp(void **state) {
     struct script *s = *state;
     net_socket_id socket = open_socket(s);
@@ -620,6 +663,9 @@ int main(void) {
         WITH(test_bind),
         WITH(test_ephemeral_ports_differ),
         WITH(test_connect_errors),
+        WITH(test_connect_to_a_group),
+        WITH(test_listen_beside_a_connect),
+        WITH(test_time_to_live),
         WITH(test_nobody_answers_arp),
         WITH(test_icmp_while_opening),
         WITH(test_icmp_is_soft_when_open),
