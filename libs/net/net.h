@@ -181,7 +181,9 @@ enum net_option {
     NET_OPTION_TTL,         /* 1..255 */
     NET_OPTION_BROADCAST,   /* 0 or 1, datagram */
     NET_OPTION_SNDBUF,      /* bytes, before connect or listen; rounded up to a power of two */
-    NET_OPTION_RCVBUF
+    NET_OPTION_RCVBUF,
+    NET_OPTION_TOS /* 0..255; of a stream the ECN bits (the low two) are the engine's own and come back as 0
+                    */
 };
 /* ERR_INVALID: value out of range; ERR_NOT_SUPPORTED: unknown option; ERR_BUSY: too late for it. */
 enum error net_set_option(struct net *net, net_socket_id socket, enum net_option option, int64_t value);

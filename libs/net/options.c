@@ -16,6 +16,7 @@ static bool in_range(enum net_option option, int64_t value) {
     case NET_OPTION_KEEPCNT: return value >= 1 && value <= 127;
     case NET_OPTION_LINGER: return value >= -1 && value <= 65535;
     case NET_OPTION_TTL: return value >= 1 && value <= 255;
+    case NET_OPTION_TOS: return value >= 0 && value <= 255;
     case NET_OPTION_SNDBUF:
     case NET_OPTION_RCVBUF: return value >= 0;
     }
@@ -41,6 +42,7 @@ static enum error set_stream(struct tcp_settings *settings, enum net_option opti
     case NET_OPTION_REUSEADDR: settings->reuse_address = value != 0; return ERR_NONE;
     case NET_OPTION_LINGER: settings->linger = (int32_t)value; return ERR_NONE;
     case NET_OPTION_TTL: settings->ttl = (uint8_t)value; return ERR_NONE;
+    case NET_OPTION_TOS: settings->tos = (uint8_t)value; return ERR_NONE;
     case NET_OPTION_SNDBUF: settings->send_buffer = buffer_size(value); return ERR_NONE;
     case NET_OPTION_RCVBUF: settings->receive_buffer = buffer_size(value); return ERR_NONE;
     default: return ERR_NOT_SUPPORTED;
@@ -57,6 +59,7 @@ static enum error get_stream(const struct tcp_settings *settings, enum net_optio
     case NET_OPTION_REUSEADDR: *value = settings->reuse_address; return ERR_NONE;
     case NET_OPTION_LINGER: *value = settings->linger; return ERR_NONE;
     case NET_OPTION_TTL: *value = settings->ttl; return ERR_NONE;
+    case NET_OPTION_TOS: *value = settings->tos; return ERR_NONE;
     case NET_OPTION_SNDBUF: *value = settings->send_buffer; return ERR_NONE;
     case NET_OPTION_RCVBUF: *value = settings->receive_buffer; return ERR_NONE;
     default: return ERR_NOT_SUPPORTED;
@@ -67,6 +70,7 @@ static enum error set_datagram(struct datagram *datagram, enum net_option option
     switch (option) {
     case NET_OPTION_REUSEADDR: datagram->reuse_address = value != 0; return ERR_NONE;
     case NET_OPTION_TTL: datagram->udp.ttl = (uint8_t)value; return ERR_NONE;
+    case NET_OPTION_TOS: datagram->udp.tos = (uint8_t)value; return ERR_NONE;
     case NET_OPTION_BROADCAST: datagram->udp.broadcast = value != 0; return ERR_NONE;
     case NET_OPTION_SNDBUF:
     case NET_OPTION_RCVBUF: return ERR_NONE; /* a hint; the queues are as long as they are */
@@ -78,6 +82,7 @@ static enum error get_datagram(const struct datagram *datagram, enum net_option 
     switch (option) {
     case NET_OPTION_REUSEADDR: *value = datagram->reuse_address; return ERR_NONE;
     case NET_OPTION_TTL: *value = datagram->udp.ttl; return ERR_NONE;
+    case NET_OPTION_TOS: *value = datagram->udp.tos; return ERR_NONE;
     case NET_OPTION_BROADCAST: *value = datagram->udp.broadcast; return ERR_NONE;
     case NET_OPTION_SNDBUF: *value = datagram->udp.send.capacity; return ERR_NONE;
     case NET_OPTION_RCVBUF: *value = datagram->udp.receive.capacity; return ERR_NONE;

@@ -256,6 +256,7 @@ static void receive_tcp(struct net *net, struct packet *packet) {
     }
     net->counters.tcp_in++;
     segment.gso_size = packet->frame->gso_size;
+    segment.tos = packet->ipv4.tos;
     segment.key = (struct tcp_key){packet->ipv4.destination, packet->ipv4.source,
                                    segment.header.destination_port, segment.header.source_port};
     if (tcp_input(net->tcp, &segment, packet->now)) { /* RFC 1122 2.3.2.1: ARP need not ask */

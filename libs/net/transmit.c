@@ -165,7 +165,7 @@ static bool transmit_icmp(struct net *net, struct net_slot *slot, net_time now) 
         }
         struct writer writer = begin(net, slot, way.destination, ETHER_IPV4);
         struct ipv4_header header = {
-            .source = way.source, .destination = output.destination, .protocol = IP_ICMP};
+            .source = way.source, .destination = output.destination, .protocol = IP_ICMP, .tos = output.tos};
         write_ipv4(net, &writer, &header, ICMP_HEADER + output.message.payload.length);
         icmp_write(&writer, &output.message);
         icmp_sent(&net->icmp, &output);
@@ -180,8 +180,11 @@ static void write_datagram(struct net *net, struct net_slot *slot, const struct 
                            const struct udp_output *output) {
     uint32_t destination = net_ipv4_value(&output->peer.address);
     struct writer writer = begin(net, slot, way->destination, ETHER_IPV4);
-    struct ipv4_header header = {
-        .source = way->source, .destination = destination, .protocol = IP_UDP, .ttl = output->socket->ttl};
+    struct ipv4_header header = {.source = way->source,
+                                 .destination = destination,
+                                 .protocol = IP_UDP,
+                                 .ttl = output->socket->ttl,
+                                 .tos = output->socket->tos};
     write_ipv4(net, &writer, &header, UDP_HEADER + (size_t)output->length);
     struct udp_header ports = {.source_port = output->local.port, .destination_port = output->peer.port};
     udp_write_pieces(&writer, &ports, way->source, destination,
@@ -257,6 +260,7 @@ static bool write_segment(struct net *net, struct net_slot *slot, const struct w
                                  .destination = out->key.peer_address,
                                  .protocol = IP_TCP,
                                  .ttl = out->ttl,
+                                 .tos = out->tos,
                                  .dont_fragment = true};
     write_ipv4(net, &writer, &header, header_length + out->payload[0].length + out->payload[1].length);
     write_tcp(net, slot, &writer, out, header_length);

@@ -23,6 +23,7 @@ static const struct option options[] = {
     {IPPROTO_TCP, TCP_KEEPINTVL, TCPIP_OPTION_KEEPINTVL},
     {IPPROTO_TCP, TCP_KEEPCNT, TCPIP_OPTION_KEEPCNT},
     {IPPROTO_IP, IP_TTL, TCPIP_OPTION_TTL},
+    {IPPROTO_IP, IP_TOS, TCPIP_OPTION_TOS},
 };
 
 static const struct option *find(int level, int name) {

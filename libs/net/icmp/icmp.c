@@ -1,6 +1,10 @@
 /* icmp.c: echoes, errors out and errors in; read icmp.h first. */
 #include <net/icmp/icmp.h>
 
+/* RFC 1812 4.3.2.5: an error has the precedence of internetwork control, and the TOS bits of its cause. */
+#define INTERNETWORK_CONTROL 0xc0
+#define TOS_KEPT             0x1e
+
 void icmp_init(struct icmp *icmp, struct net_counters *counters, net_time now) {
     *icmp = (struct icmp){.tokens = ICMP_ERRORS_BURST, .refilled = now, .counters = counters};
 }
@@ -35,6 +39,7 @@ static void answer_echo(struct icmp *icmp, const struct ipv4_header *header,
     icmp->counters->icmp_echo++;
     slot->source = header->destination;
     slot->destination = header->source;
+    slot->tos = header->tos; /* RFC 1349 5.1 */
     slot->message.type = ICMP_ECHO_REPLY;
     slot->message.id = echo->id;
     slot->message.sequence = echo->sequence;
@@ -130,6 +135,7 @@ void icmp_error(struct icmp *icmp, uint8_t type, uint8_t code, struct span packe
     icmp->tokens--;
     slot->source = header.destination;
     slot->destination = header.source;
+    slot->tos = (header.tos & TOS_KEPT) | INTERNETWORK_CONTROL;
     slot->message.type = type;
     slot->message.code = code;
 }
@@ -140,7 +146,7 @@ bool icmp_next(const struct icmp *icmp, struct icmp_output *output) {
     for (uint32_t i = 0; i < ICMP_SLOTS && icmp->in_use != 0; i++) {
         const struct icmp_slot *slot = &icmp->slot[i];
         if (slot->used && !slot->waiting) {
-            *output = (struct icmp_output){slot->source, slot->destination, slot->message, i};
+            *output = (struct icmp_output){slot->source, slot->destination, slot->message, i, slot->tos};
             return true;
         }
     }

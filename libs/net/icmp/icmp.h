@@ -18,6 +18,7 @@
 
 struct icmp_slot {
     bool used, waiting;
+    uint8_t tos;
     uint32_t source, destination;
     struct icmp_message message;
     uint8_t payload[ICMP_PAYLOAD_MAX];
@@ -44,6 +45,7 @@ struct icmp_output {
     uint32_t source, destination;
     struct icmp_message message; /* its payload stays where it is until icmp_sent */
     uint32_t slot;
+    uint8_t tos;
 };
 
 void icmp_init(struct icmp *icmp, struct net_counters *counters, net_time now);

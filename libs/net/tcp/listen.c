@@ -37,6 +37,7 @@ static bool make_room(struct tcp *tcp, struct tcp_backlog *backlog) {
 
 static void inherit(struct tcb *tcb, const struct tcb *listener) {
     tcb->ttl = listener->ttl;
+    tcb->tos = listener->tos;
     tcb->nodelay = listener->nodelay;
     tcb->keepalive = listener->keepalive;
     tcb->keep_idle = listener->keep_idle;

@@ -181,7 +181,7 @@ static void fill_header(struct tcb *tcb, struct tcp_departure *out, struct seque
                         net_time now) {
     uint32_t window = tcp_update_window(tcb);
     uint32_t granule = (UINT32_C(1) << tcb->rcv.shift) - 1;
-    *out = (struct tcp_departure){.key = tcb->entry.key, .ttl = tcb->ttl};
+    *out = (struct tcp_departure){.key = tcb->entry.key, .ttl = tcb->ttl, .tos = tcb->tos};
     out->header.source_port = tcb->entry.key.local_port;
     out->header.destination_port = tcb->entry.key.peer_port;
     out->header.seq = seq;
@@ -334,13 +334,14 @@ void tcp_reply(struct tcp *tcp, const struct tcp_reply *reply) {
     }
 }
 
-/* RFC 9293 3.10.7.1: acceptable to whoever sent the segment. */
+/* RFC 9293 3.10.7.1: acceptable to whoever sent the segment, and of its class of service. */
 void tcp_reply_reset(struct tcp *tcp, const struct tcp_segment *segment) {
     const struct tcp_header *header = &segment->header;
     if ((header->flags & TCP_RST) != 0) {
         return;
     }
-    struct tcp_reply reply = {.key = segment->key, .flags = TCP_RST};
+    struct tcp_reply reply = {
+        .key = segment->key, .flags = TCP_RST, .tos = segment->tos & (uint8_t)~IPV4_ECN};
     if ((header->flags & TCP_ACK) != 0) {
         reply.seq = header->ack;
     } else {
@@ -358,7 +359,7 @@ static bool reply_waits(const struct tcp *tcp) {
 
 static void compose_reply(struct tcp *tcp, struct tcp_departure *out) {
     const struct tcp_reply *reply = &tcp->replies[tcp->reply_head++ % TCP_REPLIES];
-    *out = (struct tcp_departure){.key = reply->key, .ttl = IPV4_TTL};
+    *out = (struct tcp_departure){.key = reply->key, .ttl = IPV4_TTL, .tos = reply->tos};
     out->header.source_port = reply->key.local_port;
     out->header.destination_port = reply->key.peer_port;
     out->header.seq = reply->seq;

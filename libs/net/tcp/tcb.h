@@ -39,6 +39,7 @@ struct tcp_remnant {
     uint32_t window;      /* last advertised, in bytes */
     uint8_t window_shift; /* of the value that is sent */
     struct tcp_clock clock;
+    uint8_t tos;
 };
 
 /* What has arrived beyond a gap, and in what order SACK tells of it. Owner: text.c. */
@@ -124,15 +125,15 @@ struct tcb {
     struct tcp_clock clock;
 
     /* What is due to be sent, and what holds it back. */
-    net_time ack_at;    /* the delayed ACK; NET_NEVER: none */
-    uint8_t acks_due;   /* owed at once, each by itself (RFC 5681 4.2: the peer counts duplicates) */
-    uint8_t quick_acks; /* at a connection's start ACKs are not delayed */
-    bool interactive;   /* answers carry the ACKs: delay them from the start */
-    bool syn_due, reset_due, retransmit_due, probe_due, override, cork;
-    bool fin_queued, fin_sent;
-    bool duplicate_due;
-    bool sack;                 /* SACK is offered, and once the peer's SYN is there: agreed (RFC 2018) */
-    bool fin_known, fin_taken; /* the peer's FIN: it has come; it was next in order */
+    net_time ack_at;      /* the delayed ACK; NET_NEVER: none */
+    uint8_t acks_due;     /* owed at once, each by itself (RFC 5681 4.2: the peer counts duplicates) */
+    uint8_t quick_acks;   /* at a connection's start ACKs are not delayed */
+    bool interactive : 1; /* answers carry the ACKs: delay them from the start */
+    bool syn_due : 1, reset_due : 1, retransmit_due : 1, probe_due : 1, override : 1, cork : 1;
+    bool fin_queued : 1, fin_sent : 1;
+    bool duplicate_due : 1;
+    bool sack : 1; /* SACK is offered, and once the peer's SYN is there: agreed (RFC 2018) */
+    bool fin_known : 1, fin_taken : 1; /* the peer's FIN: it has come; it was next in order */
 
     /* Time. Owner: timers.c. */
     uint8_t retries; /* timeouts, probes or keep-alives in a row that brought nothing */
@@ -158,12 +159,13 @@ struct tcb {
     /* What the user asked for. Owner: user.c. */
     uint16_t keep_idle, keep_interval; /* seconds */
     uint8_t keep_count, ttl;
-    bool keepalive, nodelay, reuse_address;
-    bool shut_read, space_lent; /* lent: net_send_space gave out pieces of the send ring */
-    bool starved;               /* no memory for more to send until something is acknowledged */
-    int32_t linger;             /* seconds; -1: off */
-    enum error error;           /* pending, for the user */
-    enum error soft_error;      /* the last thing the network said; why a timeout happened */
+    uint8_t tos; /* of what is sent; its ECN bits are 0 here, for they are ours */
+    bool keepalive : 1, nodelay : 1, reuse_address : 1;
+    bool shut_read : 1, space_lent : 1; /* lent: net_send_space gave out pieces of the send ring */
+    bool starved : 1;                   /* no memory for more to send until something is acknowledged */
+    int32_t linger;                     /* seconds; -1: off */
+    enum error error;                   /* pending, for the user */
+    enum error soft_error;              /* the last thing the network said; why a timeout happened */
 };
 
 _Static_assert(sizeof(struct tcb) <= 512, "a connection should fit into the arena's run of 512 bytes");
@@ -176,7 +178,7 @@ struct tcp_reply {
     struct tcp_key key;
     struct sequence seq, ack;
     uint16_t window;
-    uint8_t flags;
+    uint8_t flags, tos;
     struct tcp_options options;
 };
 

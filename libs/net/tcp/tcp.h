@@ -60,6 +60,7 @@ struct tcp_segment {
     struct tcp_header header;
     struct span payload; /* borrowed */
     uint16_t gso_size;   /* >0: several segments of this size that the device merged */
+    uint8_t tos;         /* of the IP header: DSCP and ECN */
 };
 
 /* true: something new of ours was acknowledged, so the way to the peer works in both directions. */
@@ -90,7 +91,7 @@ struct tcp_departure {
     struct tcp_header header;
     struct span payload[2]; /* in the send stream; borrowed until the next call */
     uint16_t gso_size;      /* >0: payload is longer than a segment, the device must cut it */
-    uint8_t ttl;
+    uint8_t ttl, tos;
 };
 
 /* Makes the segment whose turn it is: counts as sent from then on. `room`: bytes of IP packet that there is

@@ -46,6 +46,7 @@ static void acknowledge(struct tcp *tcp, const struct tcp_remnant *remnant, net_
                               .seq = remnant->snd_nxt,
                               .ack = remnant->rcv_nxt,
                               .flags = TCP_ACK,
+                              .tos = remnant->tos,
                               .window =
                                   (uint16_t)tcp_min(remnant->window >> remnant->window_shift, UINT16_MAX)};
     tcp_clock_stamp(&remnant->clock, &reply.options, now);
@@ -70,6 +71,7 @@ void tcp_remnant_leave(struct tcp *tcp, struct tcb *tcb, bool ack_owed, net_time
     remnant->window = tcb->rcv.adv.value - tcb->rcv.nxt.value;
     remnant->window_shift = tcb->rcv.shift;
     remnant->clock = tcb->clock;
+    remnant->tos = tcb->tos;
     list_init(&remnant->link);
     tcp_table_insert(tcp, &remnant->entry);
     wait_from(tcp, remnant, now);

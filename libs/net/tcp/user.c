@@ -350,6 +350,7 @@ void tcp_get_settings(const struct tcb *tcb, struct tcp_settings *settings) {
                                       .keep_interval = tcb->keep_interval,
                                       .keep_count = tcb->keep_count,
                                       .ttl = tcb->ttl,
+                                      .tos = tcb->tos,
                                       .keepalive = tcb->keepalive,
                                       .nodelay = tcb->nodelay,
                                       .reuse_address = tcb->reuse_address,
@@ -373,6 +374,7 @@ enum error tcp_set_settings(struct tcp *tcp, struct tcb *tcb, const struct tcp_s
     tcb->keep_interval = settings->keep_interval;
     tcb->keep_count = settings->keep_count;
     tcb->ttl = settings->ttl;
+    tcb->tos = settings->tos & (uint8_t)~IPV4_ECN;
     tcb->reuse_address = settings->reuse_address;
     tcb->linger = settings->linger;
     tcb->keepalive = settings->keepalive;

@@ -51,6 +51,7 @@ bool tcp_take_changed(struct tcp *tcp, net_socket_id *socket);
 struct tcp_settings {
     uint16_t keep_idle, keep_interval; /* seconds */
     uint8_t keep_count, ttl;
+    uint8_t tos; /* its two ECN bits are ignored */
     bool keepalive, nodelay, reuse_address;
     int32_t linger;                       /* seconds; 0: close aborts; -1: off */
     uint32_t send_buffer, receive_buffer; /* bytes, powers of two */

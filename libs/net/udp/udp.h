@@ -34,7 +34,7 @@ struct udp_socket {
     bool broadcast;   /* may send to broadcast addresses */
     bool shares_port; /* bound with `reuse` */
     bool waiting;     /* the next hop of its first datagram is not known yet */
-    uint8_t ttl;
+    uint8_t ttl, tos;
 };
 
 struct udp {

@@ -8,6 +8,10 @@
 #define IPV4_TTL         64
 #define IPV4_MINIMUM_MTU 68
 
+/* The low two bits of the TOS (RFC 3168 5): not capable, capable (two names for it), congestion met. */
+#define IPV4_ECN 3
+enum ecn { ECN_NOT_ECT = 0, ECN_ECT_1 = 1, ECN_ECT_0 = 2, ECN_CE = 3 };
+
 enum ip_protocol { IP_ICMP = 1, IP_TCP = 6, IP_UDP = 17 };
 
 struct ipv4_header {

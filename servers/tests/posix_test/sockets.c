@@ -110,6 +110,7 @@ void test_options(struct checks *t) {
     option(t, fd, IPPROTO_TCP, TCP_KEEPINTVL, 5);
     option(t, fd, IPPROTO_TCP, TCP_KEEPCNT, 3);
     option(t, fd, IPPROTO_IP, IP_TTL, 17);
+    option(t, fd, IPPROTO_IP, IP_TOS, 0xb8);
     CHECK_EQUAL(t, getsockopt(fd, SOL_SOCKET, SO_TYPE, &value, &length), 0);
     CHECK_EQUAL(t, value, SOCK_STREAM);
     CHECK_EQUAL(t, getsockopt(fd, SOL_SOCKET, SO_ERROR, &value, &length), 0);
@@ -121,6 +122,11 @@ void test_options(struct checks *t) {
     CHECK(t, got.l_onoff == 1 && got.l_linger == 3);
     value = 300;
     CHECK_ERRNO(t, setsockopt(fd, IPPROTO_IP, IP_TTL, &value, sizeof value), EINVAL);
+    value = 0xbb; /* the ECN bits of a stream are the stack's */
+    length = sizeof value;
+    CHECK_EQUAL(t, setsockopt(fd, IPPROTO_IP, IP_TOS, &value, sizeof value), 0);
+    CHECK_EQUAL(t, getsockopt(fd, IPPROTO_IP, IP_TOS, &value, &length), 0);
+    CHECK_EQUAL(t, value, 0xb8);
     CHECK_ERRNO(t, setsockopt(fd, SOL_SOCKET, 7777, &value, sizeof value), ENOPROTOOPT);
     CHECK_ERRNO(t, getsockopt(fd, 7777, SO_TYPE, &value, &length), ENOPROTOOPT);
     CHECK_EQUAL(t, close(fd), 0);

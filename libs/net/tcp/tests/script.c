@@ -83,9 +83,10 @@ void script_stop(struct script *script) {
     free(script->memory);
 }
 
-static void write_packet(struct writer *writer, uint8_t protocol, size_t length) {
+static void write_packet(struct writer *writer, uint8_t protocol, uint8_t tos, size_t length) {
     struct ethernet_header ethernet = {our_mac, peer_mac, ETHER_IPV4};
-    struct ipv4_header ipv4 = {.source = PEER_IP, .destination = OUR_IP, .protocol = protocol, .ttl = 64};
+    struct ipv4_header ipv4 = {
+        .source = PEER_IP, .destination = OUR_IP, .protocol = protocol, .ttl = 64, .tos = tos};
     ethernet_write(writer, &ethernet);
     ipv4_write(writer, &ipv4, length);
 }
@@ -120,7 +121,7 @@ void script_in(struct script *script, struct shape shape) {
     header.options.timestamp = PEER_CLOCK + shape.time;
     header.options.timestamp_echo = shape.echo;
     size_t header_length = tcp_header_length(&header);
-    write_packet(&writer, IP_TCP, header_length + shape.length);
+    write_packet(&writer, IP_TCP, shape.tos, header_length + shape.length);
     tcp_write(&writer, &header);
     uint8_t *text = write_space(&writer, shape.length);
     for (uint32_t i = 0; i < shape.length; i++) {
@@ -162,6 +163,7 @@ bool script_take(struct script *script, struct tcp_header *header, struct span *
         assert_true(mac_equal(ethernet.destination, peer_mac));
         assert_int_equal(ipv4_parse(packet, &ipv4, &segment), ERR_NONE);
         assert_true(ipv4_checksum_good(packet));
+        script->last_tos = ipv4.tos;
         assert_int_equal(tcp_parse(segment, header, text), ERR_NONE);
         if (slot.checksum_offset == 0) {
             assert_true(tcp_checksum_good(segment, ipv4.source, ipv4.destination));
@@ -215,6 +217,7 @@ void script_out(struct script *script, const char *where, int line, struct shape
         same(where, line, "ack", header.ack.value - PEER_ISN, shape.ack);
     }
     same(where, line, "text", text.length, shape.length);
+    same(where, line, "TOS", script->last_tos, shape.tos);
     if (shape.window != 0 || shape.shut) {
         same(where, line, "window", header.window, shape.window);
     }
@@ -256,7 +259,7 @@ void script_unreachable(struct script *script, uint8_t code, uint32_t seq, uint1
     write_be32(&inner, script->iss + seq);
     struct icmp_message message = {
         .type = ICMP_UNREACHABLE, .code = code, .mtu = mtu, .payload = span_of(quote, sizeof quote)};
-    write_packet(&writer, IP_ICMP, ICMP_HEADER + sizeof quote);
+    write_packet(&writer, IP_ICMP, 0, ICMP_HEADER + sizeof quote);
     icmp_write(&writer, &message);
     give_frame(script, &writer);
 }

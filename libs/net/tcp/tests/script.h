@@ -47,6 +47,7 @@ struct shape {
     bool bad_sum; /* IN */
     bool any_seq; /* OUT: not compared */
     uint16_t to;  /* IN: our port, 0: the usual one */
+    uint8_t tos;  /* of the packet; OUT: compared */
 };
 
 struct script {
@@ -61,6 +62,7 @@ struct script {
     size_t written, read;   /* by the engine's user */
     size_t sent_text;       /* bytes of text in all segments taken by OUT */
     struct tcp_header last; /* the last one taken by OUT */
+    uint8_t last_tos;       /* of the last packet taken */
 };
 
 void script_start(struct script *script);
