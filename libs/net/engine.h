@@ -1,5 +1,5 @@
-/* engine.h: struct net, the one object that holds all of the engine's state. For net.c, owners.c, socket*.c,
- * receive.c and transmit.c: the only files that know several protocols at once. */
+/* engine.h: struct net, the one object that holds all of the engine's state. For net.c, addresses.c, socket.c
+ * and its like, receive.c and transmit.c: the only files that know several protocols at once. */
 #pragma once
 
 #include <base/random.h>
@@ -8,6 +8,7 @@
 #include <net/dns/dns.h>
 #include <net/icmp/icmp.h>
 #include <net/net.h>
+#include <net/path/claims.h>
 #include <net/path/neighbours.h>
 #include <net/path/routes.h>
 #include <net/tcp/tcp.h>
@@ -48,7 +49,8 @@ struct net {
     bool up;
     bool settled; /* net_transmit has found nothing to send since something last happened */
     bool address_changed;
-    bool asking; /* some name may be looked for: dns has to be asked about its time and its turn */
+    bool gateway_waits; /* the configured address is being probed, its gateway comes later */
+    bool asking;        /* some name may be looked for: dns has to be asked about its time and its turn */
     struct net_counters counters;
     struct random random;
     uint16_t ip_id;
@@ -67,6 +69,7 @@ struct net {
     struct tcp *tcp;
     struct routes routes;
     struct neighbours neighbours;
+    struct claims claims;
     struct dhcp dhcp;
     struct udp udp;
     struct icmp icmp;
@@ -77,6 +80,15 @@ struct net {
 
 /* Lets the deadlines that are over have their effect, and wakes who waited for a neighbour. */
 void net_pass_time(struct net *net, net_time now);
+
+/* ---- addresses.c ---- */
+
+/* The address of the configuration, or DHCP. */
+void addresses_start(struct net *net, net_time now);
+/* The link came up, or another device took over. */
+void addresses_restart(struct net *net, bool came, net_time now);
+/* Follows what became of addresses that are claimed, and the lease. */
+void addresses_pass_time(struct net *net, net_time now);
 
 /* ---- socket.c ---- */
 

@@ -57,38 +57,10 @@ static bool good_config(const struct net_config *config) {
            good_buffer(config->receive_buffer) && (!config->segment_out || config->checksum_out);
 }
 
-static void configure_statically(struct net *net, net_time now) {
-    const struct net_config *config = &net->config;
-    routes_clear(&net->routes);
-    uint32_t address = net_ipv4_value(&config->address);
-    if (config->address.family != NET_IPV4 ||
-        routes_add_address(&net->routes, address, config->prefix_length) != ERR_NONE) {
-        return;
-    }
-    if (config->gateway.family == NET_IPV4) {
-        (void)!routes_add(&net->routes, 0, 0,
-                          net_ipv4_value(&config->gateway)); /* the table is empty: it fits */
-    }
-    size_t count = 0;
-    while (count < DNS_SERVERS_MAX && config->dns[count].family != 0) {
-        count++;
-    }
-    dns_set_servers(&net->dns, config->dns, count, now);
-    neighbours_announce(&net->neighbours, address, now);
-    net->address_changed = true;
-}
-
-static void start_addresses(struct net *net, net_time now) {
-    if (net->config.dhcp) {
-        dhcp_start(&net->dhcp, now);
-    } else {
-        configure_statically(net, now);
-    }
-}
-
 static void init_protocols(struct net *net, net_time now) {
     struct mac mac = mac_of(net->config.mac);
     neighbours_init(&net->neighbours, mac, &net->counters);
+    claims_init(&net->claims, mac, &net->random, &net->counters);
     icmp_init(&net->icmp, &net->counters, now);
     udp_init(&net->udp, &net->counters);
     dhcp_init(&net->dhcp, mac, net->config.host_name, &net->random, &net->counters);
@@ -131,7 +103,7 @@ enum error net_init(struct net **out, const struct net_config *given, void *memo
     random_seed(&net->random, config.seed[0], config.seed[1]);
     net->ip_id = (uint16_t)random_u32(&net->random);
     init_protocols(net, now);
-    start_addresses(net, now);
+    addresses_start(net, now);
     *out = net;
     return ERR_NONE;
 }
@@ -151,53 +123,19 @@ enum error net_link(struct net *net, const struct net_config *config, bool up, n
     net->dhcp.mac = net->neighbours.mac;
     tcp_set_link(net->tcp, config->mtu, config->segment_out);
     neighbours_clear(&net->neighbours);
-    if (came && net->config.dhcp) {
-        dhcp_start(&net->dhcp, now);
-    } else if (up && net->routes.address_count > 0) {
-        neighbours_announce(&net->neighbours, net->routes.address[0].address, now);
+    if (up) {
+        addresses_restart(net, came, now);
     }
     return ERR_NONE;
 }
 
 /* ---- Time ---- */
 
-/* The lease came, changed or went: addresses, routes and name servers follow it. */
-static void follow_lease(struct net *net, net_time now) {
-    const struct dhcp_lease *lease = &net->dhcp.lease;
-    routes_clear(&net->routes);
-    net->address_changed = true;
-    net->generation--; /* whoever waits for a neighbour may find another way */
-    if (!dhcp_is_bound(&net->dhcp) ||
-        routes_add_address(&net->routes, lease->address, lease->prefix_length) != ERR_NONE) {
-        return;
-    }
-    if (lease->router != 0) {
-        (void)!routes_add(&net->routes, 0, 0, lease->router); /* the table is empty: it fits */
-    }
-    struct net_address servers[DHCP_SERVERS_MAX];
-    size_t count = 0;
-    while (count < DHCP_SERVERS_MAX && lease->name_server[count] != 0) {
-        servers[count] = net_ipv4(lease->name_server[count]);
-        count++;
-    }
-    dns_set_servers(&net->dns, servers, count, now);
-    neighbours_announce(&net->neighbours, lease->address, now);
-}
-
 void net_pass_time(struct net *net, net_time now) {
     if (neighbours_deadline(&net->neighbours) <= now) {
         neighbours_expire(&net->neighbours, now);
     }
-    uint32_t conflict;
-    if (neighbours_take_conflict(&net->neighbours, &conflict)) {
-        dhcp_conflict(&net->dhcp, conflict, now);
-    }
-    if (dhcp_deadline(&net->dhcp) <= now) {
-        dhcp_expire(&net->dhcp, now);
-    }
-    if (dhcp_take_change(&net->dhcp)) {
-        follow_lease(net, now);
-    }
+    addresses_pass_time(net, now);
     if (net->asking) {
         net_time deadline = dns_deadline(&net->dns);
         net->asking = deadline != NET_NEVER || dns_query_count(&net->dns) != 0;
@@ -223,6 +161,7 @@ net_time net_deadline(const struct net *net) {
         return 0;
     }
     net_time first = net_time_min(tcp_deadline(net->tcp), neighbours_deadline(&net->neighbours));
+    first = net_time_min(first, claims_deadline(&net->claims));
     first = net_time_min(first, dhcp_deadline(&net->dhcp));
     return net->asking ? net_time_min(first, dns_deadline(&net->dns)) : first;
 }
@@ -316,25 +255,6 @@ void net_resolve_cancel(struct net *net, uint32_t query) {
 }
 
 /* ---- What there is to see ---- */
-
-void net_interface(const struct net *net, struct net_interface *interface) {
-    *interface = (struct net_interface){.mtu = net->config.mtu, .up = net->up};
-    memcpy(interface->mac, net->config.mac, sizeof interface->mac);
-    if (net->routes.address_count > 0) {
-        interface->bound = true;
-        interface->address = net_ipv4(net->routes.address[0].address);
-        interface->prefix_length = net->routes.address[0].prefix_length;
-    }
-    for (uint32_t i = 0; i < net->routes.route_count; i++) {
-        if (net->routes.route[i].prefix_length == 0) {
-            interface->gateway = net_ipv4(net->routes.route[i].gateway);
-        }
-    }
-    for (uint32_t i = 0; i < net->dns.server_count && i < 3; i++) {
-        interface->dns[i] = net->dns.server[i];
-    }
-    interface->lease_seconds = net->config.dhcp && dhcp_is_bound(&net->dhcp) ? net->dhcp.lease.seconds : 0;
-}
 
 void net_usage(const struct net *net, struct net_usage *usage) {
     struct tcp_usage tcp;

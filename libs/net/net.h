@@ -20,8 +20,9 @@ struct net;
 
 struct net_config {
     uint8_t mac[6];
-    uint16_t mtu;               /* bytes of IP packet, 576..9000 */
-    bool dhcp;                  /* else the static addresses below */
+    uint16_t mtu; /* bytes of IP packet, 576..9000 */
+    bool dhcp;    /* else the static addresses below */
+    bool probe;   /* probe an address for some seconds before its use (RFC 5227), not during it */
     struct net_address address; /* IPv4 */
     uint8_t prefix_length;      /* 0..32 */
     struct net_address gateway; /* family 0: none */
@@ -83,7 +84,7 @@ net_time net_deadline(const struct net *net);
 enum net_event_kind {
     NET_EVENT_SOCKET, /* `ready` of `socket` gained bits */
     NET_EVENT_NAME,   /* the query `query` ended: net_resolve_result tells how */
-    NET_EVENT_ADDRESS /* the interface gained, changed or lost its address */
+    NET_EVENT_ADDRESS /* the interface gained, changed or lost an address */
 };
 
 struct net_event {
@@ -202,14 +203,84 @@ enum error net_resolve(struct net *net, net_owner owner, const char *name, enum 
 enum error net_resolve_result(struct net *net, uint32_t query, struct net_address *addresses, size_t *count);
 void net_resolve_cancel(struct net *net, uint32_t query);
 
+/* ---- Addresses, routes, neighbours ---- at any time; what the configuration or DHCP brought may go too.
+ *
+ * Connections stay when their address goes, as in Linux: nothing can be sent from it any more, so they time
+ * out unless it comes back; a datagram from it is ERR_NET_UNREACHABLE. A packet to any of our addresses is
+ * for us, whichever way it came (RFC 1122 3.3.4.2, the weak model). */
+
+struct net_own_address {
+    struct net_address address;
+    uint8_t prefix_length;
+    uint8_t origin; /* enum net_origin */
+    bool secondary; /* not the first of its network: no source but for who asks for it */
+    bool tentative; /* being probed: not in use yet */
+    bool duplicate; /* another station has it: never in use */
+};
+
+/* An address, and with it the route to its network. With net_config.probe it serves only when its probing has
+ * ended well (NET_EVENT_ADDRESS). ERR_INVALID: no station's address, or a prefix over 32; ERR_EXISTS;
+ * ERR_TOO_MANY. */
+enum error net_address_add(struct net *net, const struct net_address *address, uint8_t prefix_length,
+                           net_time now);
+/* Takes it away with the routes that depend on it. Its network's route goes to the next address in that
+ * network; with the last address all routes go. ERR_NOT_FOUND. */
+enum error net_address_remove(struct net *net, const struct net_address *address, net_time now);
+/* Walks the addresses: start with *cursor 0; false at the end. */
+bool net_address_next(const struct net *net, uint32_t *cursor, struct net_own_address *address);
+
+struct net_route {
+    struct net_address destination; /* family 0: 0.0.0.0, with prefix_length 0 the default route */
+    uint8_t prefix_length;
+    uint8_t origin;             /* enum net_origin; net_route_add: ignored, it is the user's */
+    struct net_address gateway; /* family 0: on the link */
+    struct net_address source;  /* preferred; family 0: by the rules of RFC 1122 3.3.4.3 */
+    uint32_t metric;            /* the least wins */
+};
+
+/* ERR_EXISTS: the same prefix and metric; ERR_NET_UNREACHABLE: the gateway is not on the link; ERR_INVALID:
+ * bits behind the prefix, a source that is not ours, an impossible gateway; ERR_TOO_MANY. */
+enum error net_route_add(struct net *net, const struct net_route *route, net_time now);
+/* The first route to that prefix; gateway, source and metric count where they are given. ERR_NOT_FOUND,
+ * ERR_INVALID. */
+enum error net_route_remove(struct net *net, const struct net_route *route, net_time now);
+/* Walks the routes in the order in which they are tried: start with *cursor 0; false at the end. */
+bool net_route_next(const struct net *net, uint32_t *cursor, struct net_route *route);
+
+enum net_neighbour_state {
+    NET_NEIGHBOUR_INCOMPLETE = 1, /* asked, no answer yet */
+    NET_NEIGHBOUR_REACHABLE,
+    NET_NEIGHBOUR_STALE, /* not confirmed lately */
+    NET_NEIGHBOUR_DELAY, /* used while stale: will be asked */
+    NET_NEIGHBOUR_PROBE, /* being asked again */
+    NET_NEIGHBOUR_FAILED,
+    NET_NEIGHBOUR_PERMANENT
+};
+
+struct net_neighbour {
+    struct net_address address;
+    uint8_t mac[6]; /* zeros while it is not known */
+    uint8_t state;  /* enum net_neighbour_state */
+};
+
+/* An entry that ARP neither asks about nor changes. ERR_INVALID: no station's address or MAC address;
+ * ERR_TOO_MANY. */
+enum error net_neighbour_add(struct net *net, const struct net_address *address, const uint8_t mac[6],
+                             net_time now);
+/* ERR_NOT_FOUND. */
+enum error net_neighbour_remove(struct net *net, const struct net_address *address, net_time now);
+/* Forgets all that was learned; permanent entries stay. */
+void net_neighbour_flush(struct net *net, net_time now);
+bool net_neighbour_next(const struct net *net, uint32_t *cursor, struct net_neighbour *neighbour);
+
 /* ---- What there is to see (netstat, ip, tests) ---- */
 
 struct net_interface {
     uint8_t mac[6];
     uint16_t mtu;
     bool up;
-    bool bound; /* has an address */
-    struct net_address address, gateway, dns[3];
+    bool bound;                                  /* has an address that it may use */
+    struct net_address address, gateway, dns[3]; /* the first of each */
     uint8_t prefix_length;
     uint32_t lease_seconds; /* 0: static */
 };

@@ -69,7 +69,9 @@ static void receive_arp(struct net *net, struct span payload, net_time now) {
         net->counters.arp_malformed++;
         return;
     }
-    neighbours_input(&net->neighbours, &net->routes, &packet, now);
+    if (!claims_input(&net->claims, &packet, now)) {
+        neighbours_input(&net->neighbours, &net->routes, &packet, now);
+    }
 }
 
 /* ---- IPv4 ---- */
@@ -82,10 +84,12 @@ static bool good_source(const struct net *net, const struct packet *packet) {
     return ipv4_is_source(source) && !routes_is_broadcast(&net->routes, source) && own == packet->looped;
 }
 
-/* While there is no address yet, the answer of a DHCP server comes to the one that it is about to give. */
+/* While there is no lease yet, the answer of a DHCP server comes to the address that it is about to give. */
 static bool is_lease_offer(const struct net *net, const struct packet *packet) {
-    return net->routes.address_count == 0 && net->config.dhcp && packet->ipv4.protocol == IP_UDP &&
-           !mac_is_group(packet->ethernet.destination);
+    struct reader reader = reader_of(packet->payload);
+    (void)read_be16(&reader);
+    return net->config.dhcp && !dhcp_is_bound(&net->dhcp) && packet->ipv4.protocol == IP_UDP &&
+           !mac_is_group(packet->ethernet.destination) && read_be16(&reader) == DHCP_CLIENT_PORT;
 }
 
 static bool is_for_us(const struct net *net, struct packet *packet) {

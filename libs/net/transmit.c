@@ -82,12 +82,15 @@ static bool finish(struct net *net, struct net_slot *slot, struct writer *writer
 
 static bool transmit_arp(struct net *net, struct net_slot *slot, net_time now) {
     struct arp_output output;
-    if (!neighbours_next(&net->neighbours, &net->routes, now, &output)) {
+    if (neighbours_next(&net->neighbours, &net->routes, now, &output)) {
+        neighbours_sent(&net->neighbours, &output, now);
+    } else if (claims_next(&net->claims, now, &output)) {
+        claims_sent(&net->claims, &output, now);
+    } else {
         return false;
     }
     struct writer writer = begin(net, slot, output.destination, ETHER_ARP);
     arp_write(&writer, &output.packet);
-    neighbours_sent(&net->neighbours, &output, now);
     return finish(net, slot, &writer);
 }
 

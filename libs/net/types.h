@@ -29,6 +29,13 @@ struct net_endpoint {
     uint16_t port; /* host order */
 };
 
+/* Where an address or a route comes from. */
+enum net_origin {
+    NET_FROM_USER,   /* the configuration, or a call */
+    NET_FROM_LEASE,  /* DHCP */
+    NET_FROM_ADDRESS /* the route to the network of one of our addresses */
+};
+
 /* What a socket is ready for. */
 enum net_ready {
     NET_READY_IN = 1,      /* data, a datagram, a connection to accept, or end of stream */

@@ -1,4 +1,5 @@
-/* config.c: what the option "ip" says: "dhcp", or "10.0.2.15/24,gw=10.0.2.2,dns=10.0.2.3,dns=10.0.2.4". */
+/* config.c: what the option "ip" says: "dhcp", or "10.0.2.15/24,gw=10.0.2.2,dns=10.0.2.3,dns=10.0.2.4";
+ * either with ",probe" behind it. */
 #include "tcpip.h"
 #include <base/text.h>
 #include <string.h>
@@ -27,13 +28,18 @@ static bool parse_dns(const char **at, struct net_config *config) {
 
 /* One of the parts behind the address. */
 static bool parse_part(const char **at, struct net_config *config) {
-    if (strncmp(*at, "gw=", 3) == 0) {
+    if (!config->dhcp && strncmp(*at, "gw=", 3) == 0) {
         *at += 3;
         return parse_address(at, &config->gateway);
     }
-    if (strncmp(*at, "dns=", 4) == 0) {
+    if (!config->dhcp && strncmp(*at, "dns=", 4) == 0) {
         *at += 4;
         return parse_dns(at, config);
+    }
+    if (strncmp(*at, "probe", 5) == 0) {
+        *at += 5;
+        config->probe = true;
+        return true;
     }
     return false;
 }
@@ -42,8 +48,11 @@ enum error config_parse(const char *text, struct net_config *config) {
     struct net_config parsed = *config;
     const char *at = text;
     uint64_t prefix = 24;
-    parsed.dhcp = strcmp(text, "dhcp") == 0;
-    if (!parsed.dhcp) {
+    parsed.dhcp = strncmp(text, "dhcp", 4) == 0;
+    parsed.probe = false;
+    if (parsed.dhcp) {
+        at += 4;
+    } else {
         if (!parse_address(&at, &parsed.address)) {
             return ERR_MALFORMED;
         }
@@ -51,10 +60,10 @@ enum error config_parse(const char *text, struct net_config *config) {
             return ERR_MALFORMED;
         }
         parsed.prefix_length = (uint8_t)prefix;
-        while (*at != '\0') {
-            if (*at++ != ',' || !parse_part(&at, &parsed)) {
-                return ERR_MALFORMED;
-            }
+    }
+    while (*at != '\0') {
+        if (*at++ != ',' || !parse_part(&at, &parsed)) {
+            return ERR_MALFORMED;
         }
     }
     *config = parsed;

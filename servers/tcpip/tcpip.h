@@ -119,8 +119,8 @@ void batch_link_changed(struct tcpip *tcpip);
 
 /* ---- config.c ---- */
 
-/* Reads the value of the option "ip": "dhcp", or ADDRESS/PREFIX with ,gw=ADDRESS and ,dns=ADDRESS behind it.
- * ERR_MALFORMED, and the configuration is left alone. */
+/* Reads the value of the option "ip": "dhcp", or ADDRESS/PREFIX with ,gw=ADDRESS and ,dns=ADDRESS behind it;
+ * either with ,probe (net_config.probe). ERR_MALFORMED, and the configuration is left alone. */
 enum error config_parse(const char *text, struct net_config *config);
 
 /* ---- session.c ---- */

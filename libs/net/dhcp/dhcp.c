@@ -7,6 +7,8 @@
 #define REQUESTS_MAX   4                 /* then back to INIT */
 #define SHORTEST_RENEW (60 * NET_SECOND) /* 4.4.5 */
 #define AFTER_DECLINE  (10 * NET_SECOND) /* 3.1.5 */
+#define DECLINES_MAX   10                /* RFC 5227 MAX_CONFLICTS: then only one address in … */
+#define AFTER_MANY     (60 * NET_SECOND) /* RATE_LIMIT_INTERVAL */
 
 void dhcp_init(struct dhcp *dhcp, struct mac mac, const char *host_name, struct random *random,
                struct net_counters *counters) {
@@ -125,6 +127,9 @@ static void take_ack(struct dhcp *dhcp, const struct dhcp_message *message) {
     if (lease.server == 0) {
         lease.server = dhcp->offer.server;
     }
+    if (dhcp_is_bound(dhcp)) {
+        dhcp->declines = 0; /* renewed: the address is good */
+    }
     dhcp->changed |= !dhcp_is_bound(dhcp) || !same_lease(&lease, &dhcp->lease);
     dhcp->lease = dhcp->offer = lease;
     set_times(dhcp, message);
@@ -171,7 +176,8 @@ void dhcp_conflict(struct dhcp *dhcp, uint32_t address, net_time now) {
         return;
     }
     uint32_t server = dhcp->lease.server;
-    start_over(dhcp, net_time_after(now, AFTER_DECLINE));
+    dhcp->declines += dhcp->declines < DECLINES_MAX;
+    start_over(dhcp, net_time_after(now, dhcp->declines < DECLINES_MAX ? AFTER_DECLINE : AFTER_MANY));
     dhcp->decline = address;
     dhcp->decline_server = server;
 }

@@ -1,8 +1,7 @@
 /* dhcp.h: the DHCP client (RFC 2131 4.4).
  *
- * Answers are stored by dhcp_input; what is due comes out of dhcp_next. The address is used as soon as it is
- * acknowledged: the ARP probe that RFC 2131 asks for goes out at the same time, and a conflict
- * (dhcp_conflict) declines the address. */
+ * Answers are stored by dhcp_input; what is due comes out of dhcp_next. Whether the address is probed before
+ * it is used is the core's affair (path/claims.h); a conflict (dhcp_conflict) declines it. */
 #pragma once
 
 #include <base/random.h>
@@ -40,6 +39,7 @@ struct dhcp {
     struct dhcp_lease offer;          /* SELECTING: what was offered; from REQUESTING on: what is asked for */
     struct dhcp_lease lease;          /* while bound */
     uint32_t decline, decline_server; /* an address to be declined; 0: none */
+    uint8_t declines;                 /* in a row */
     bool waiting;                     /* the server's next hop is not known yet */
     bool changed;                     /* the lease came, changed or went */
     struct random *random;

@@ -2,14 +2,23 @@
 #include <net/path/neighbours.h>
 
 void neighbours_init(struct neighbours *neighbours, struct mac mac, struct net_counters *counters) {
-    *neighbours =
-        (struct neighbours){.mac = mac, .counters = counters, .deadline = NET_NEVER, .defended = NET_NEVER};
+    *neighbours = (struct neighbours){.mac = mac, .counters = counters, .deadline = NET_NEVER};
+}
+
+void neighbours_flush(struct neighbours *neighbours) {
+    for (uint32_t i = 0; i < NEIGHBOURS_MAX; i++) {
+        struct neighbour *neighbour = &neighbours->table[i];
+        if (neighbour->state != NEIGHBOUR_PERMANENT) {
+            neighbour->state = NEIGHBOUR_FREE;
+        }
+    }
+    neighbours->deadline = NET_NEVER;
+    neighbours->generation++;
 }
 
 void neighbours_clear(struct neighbours *neighbours) {
-    uint32_t generation = neighbours->generation + 1;
-    neighbours_init(neighbours, neighbours->mac, neighbours->counters);
-    neighbours->generation = generation;
+    neighbours_flush(neighbours);
+    neighbours->reply_count = 0;
 }
 
 static bool is_asked(const struct neighbour *neighbour) {
@@ -23,12 +32,6 @@ static void refresh_deadline(struct neighbours *neighbours) {
         const struct neighbour *neighbour = &neighbours->table[i];
         if (is_asked(neighbour)) {
             earliest = net_time_min(earliest, neighbour->deadline);
-        }
-    }
-    for (uint32_t i = 0; i < ADDRESSES_MAX; i++) {
-        const struct announcement *announcement = &neighbours->announcement[i];
-        if (announcement->left > 0) {
-            earliest = net_time_min(earliest, announcement->deadline);
         }
     }
     neighbours->deadline = earliest;
@@ -69,7 +72,8 @@ static struct neighbour *make_room(struct neighbours *neighbours, net_time now) 
         if (is_dead(neighbour, now)) {
             return neighbour;
         }
-        if (!is_asked(neighbour) && (oldest == NULL || neighbour->used < oldest->used)) {
+        bool stays = is_asked(neighbour) || neighbour->state == NEIGHBOUR_PERMANENT;
+        if (!stays && (oldest == NULL || neighbour->used < oldest->used)) {
             oldest = neighbour;
         }
     }
@@ -110,7 +114,8 @@ enum neighbour_answer neighbour_lookup(struct neighbours *neighbours, uint32_t a
     if (neighbour->state == NEIGHBOUR_INCOMPLETE) {
         return NEIGHBOUR_WAITING;
     }
-    bool fresh = neighbour->state == NEIGHBOUR_REACHABLE && now - neighbour->confirmed < NEIGHBOUR_FRESH;
+    bool fresh = neighbour->state == NEIGHBOUR_PERMANENT ||
+                 (neighbour->state == NEIGHBOUR_REACHABLE && now - neighbour->confirmed < NEIGHBOUR_FRESH);
     if (!fresh && neighbour->state != NEIGHBOUR_PROBE) {
         open_question(neighbour, NEIGHBOUR_PROBE, false, net_time_after(now, NEIGHBOUR_PROBE_DELAY));
         refresh_deadline(neighbours);
@@ -131,7 +136,7 @@ static void set_reachable(struct neighbours *neighbours, struct neighbour *neigh
 void neighbour_confirm(struct neighbours *neighbours, uint32_t address, net_time now) {
     struct neighbour *neighbour = find(neighbours, address, now);
     bool known = neighbour != NULL && neighbour->state != NEIGHBOUR_INCOMPLETE &&
-                 neighbour->state != NEIGHBOUR_UNANSWERED;
+                 neighbour->state != NEIGHBOUR_UNANSWERED && neighbour->state != NEIGHBOUR_PERMANENT;
     /* Another station claims the address: only its own answer decides. */
     if (known && !(neighbour->state == NEIGHBOUR_PROBE && neighbour->broadcast)) {
         set_reachable(neighbours, neighbour, now);
@@ -139,50 +144,6 @@ void neighbour_confirm(struct neighbours *neighbours, uint32_t address, net_time
 }
 
 /* ---- In ---- */
-
-static void start_announcement(struct neighbours *neighbours, uint32_t address, uint8_t packets,
-                               net_time now) {
-    struct announcement *free = NULL;
-    for (uint32_t i = 0; i < ADDRESSES_MAX; i++) {
-        struct announcement *announcement = &neighbours->announcement[i];
-        if (announcement->left == 0 || announcement->address == address) {
-            free = announcement;
-        }
-    }
-    if (free != NULL) {
-        *free = (struct announcement){address, packets, now};
-        refresh_deadline(neighbours);
-    }
-}
-
-void neighbours_announce(struct neighbours *neighbours, uint32_t address, net_time now) {
-    start_announcement(neighbours, address, 3, now);
-}
-
-static bool stop_announcement(struct neighbours *neighbours, uint32_t address) {
-    for (uint32_t i = 0; i < ADDRESSES_MAX; i++) {
-        struct announcement *announcement = &neighbours->announcement[i];
-        if (announcement->left > 0 && announcement->address == address) {
-            announcement->left = 0;
-            refresh_deadline(neighbours);
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Another station says that it has our address: speak up once; if it goes on, or if the address is new here,
- * let the core decide (RFC 5227 2.1.1 and 2.4). */
-static void note_conflict(struct neighbours *neighbours, uint32_t address, net_time now) {
-    neighbours->counters->arp_conflicts++;
-    bool defended = neighbours->defended != NET_NEVER && now - neighbours->defended < NEIGHBOUR_DEFENCE;
-    if (stop_announcement(neighbours, address) || defended) {
-        neighbours->conflict = address;
-        return;
-    }
-    neighbours->defended = now;
-    start_announcement(neighbours, address, 1, now);
-}
 
 static void queue_reply(struct neighbours *neighbours, const struct arp_packet *request) {
     if (neighbours->reply_count == NEIGHBOUR_REPLIES_MAX) {
@@ -222,6 +183,9 @@ static void doubt(struct neighbours *neighbours, struct neighbour *neighbour, ne
 
 static void hear(struct neighbours *neighbours, struct neighbour *neighbour, const struct arp_packet *packet,
                  net_time now) {
+    if (neighbour->state == NEIGHBOUR_PERMANENT) {
+        return;
+    }
     bool answer = packet->operation == ARP_REPLY && is_asked(neighbour) && neighbour->requests > 0;
     bool new_information =
         neighbour->state == NEIGHBOUR_INCOMPLETE || neighbour->state == NEIGHBOUR_UNANSWERED;
@@ -241,10 +205,6 @@ void neighbours_input(struct neighbours *neighbours, const struct routes *routes
                       const struct arp_packet *packet, net_time now) {
     if (mac_equal(packet->sender_mac, neighbours->mac)) {
         return; /* our own broadcast, sent back by a hub */
-    }
-    if (routes_is_own(routes, packet->sender_address)) {
-        note_conflict(neighbours, packet->sender_address, now);
-        return;
     }
     bool asks_us = packet->operation == ARP_REQUEST && routes_is_own(routes, packet->target_address);
     if (asks_us) {
@@ -283,14 +243,6 @@ bool neighbours_next(const struct neighbours *neighbours, const struct routes *r
     if (now < neighbours->deadline) {
         return false;
     }
-    for (uint32_t i = 0; i < ADDRESSES_MAX; i++) {
-        const struct announcement *announcement = &neighbours->announcement[i];
-        if (announcement->left > 0 && now >= announcement->deadline) {
-            uint32_t sender = announcement->left == 3 ? IPV4_ANY : announcement->address;
-            *output = request(neighbours, MAC_BROADCAST, sender, announcement->address);
-            return true;
-        }
-    }
     for (uint32_t i = 0; i < NEIGHBOURS_MAX; i++) {
         const struct neighbour *neighbour = &neighbours->table[i];
         bool more = is_asked(neighbour) && neighbour->requests < NEIGHBOUR_REQUESTS_MAX;
@@ -310,16 +262,6 @@ static void sent_reply(struct neighbours *neighbours) {
             neighbours->reply_count * sizeof neighbours->reply[0]);
 }
 
-static void sent_announcement(struct neighbours *neighbours, uint32_t address, net_time now) {
-    for (uint32_t i = 0; i < ADDRESSES_MAX; i++) {
-        struct announcement *announcement = &neighbours->announcement[i];
-        if (announcement->left > 0 && announcement->address == address) {
-            announcement->left--;
-            announcement->deadline = net_time_after(now, 2 * NET_SECOND);
-        }
-    }
-}
-
 void neighbours_sent(struct neighbours *neighbours, const struct arp_output *output, net_time now) {
     const struct arp_packet *packet = &output->packet;
     if (packet->operation == ARP_REPLY) {
@@ -330,10 +272,8 @@ void neighbours_sent(struct neighbours *neighbours, const struct arp_output *out
     if (neighbour != NULL && is_asked(neighbour)) {
         neighbour->requests++;
         neighbour->deadline = net_time_after(now, NET_SECOND);
-    } else {
-        sent_announcement(neighbours, packet->target_address, now);
+        refresh_deadline(neighbours);
     }
-    refresh_deadline(neighbours);
 }
 
 void neighbours_expire(struct neighbours *neighbours, net_time now) {
@@ -359,10 +299,50 @@ net_time neighbours_deadline(const struct neighbours *neighbours) {
     return neighbours->reply_count > 0 ? 0 : neighbours->deadline;
 }
 
-bool neighbours_take_conflict(struct neighbours *neighbours, uint32_t *address) {
-    *address = neighbours->conflict;
-    neighbours->conflict = 0;
-    return *address != 0;
+/* ---- By hand ---- */
+
+static uint32_t count_permanent(const struct neighbours *neighbours) {
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < NEIGHBOURS_MAX; i++) {
+        count += neighbours->table[i].state == NEIGHBOUR_PERMANENT;
+    }
+    return count;
+}
+
+enum error neighbour_set(struct neighbours *neighbours, uint32_t address, struct mac mac, net_time now) {
+    struct neighbour *neighbour = find(neighbours, address, now);
+    if (neighbour == NULL || neighbour->state != NEIGHBOUR_PERMANENT) {
+        neighbour = neighbour != NULL ? neighbour : make_room(neighbours, now);
+        if (neighbour == NULL || count_permanent(neighbours) == NEIGHBOURS_PERMANENT) {
+            return ERR_TOO_MANY;
+        }
+    }
+    *neighbour =
+        (struct neighbour){.state = NEIGHBOUR_PERMANENT, .address = address, .mac = mac, .used = now};
+    neighbours->generation++;
+    refresh_deadline(neighbours);
+    return ERR_NONE;
+}
+
+enum error neighbour_remove(struct neighbours *neighbours, uint32_t address, net_time now) {
+    struct neighbour *neighbour = find(neighbours, address, now);
+    if (neighbour == NULL) {
+        return ERR_NOT_FOUND;
+    }
+    neighbour->state = NEIGHBOUR_FREE;
+    neighbours->generation++;
+    refresh_deadline(neighbours);
+    return ERR_NONE;
+}
+
+const struct neighbour *neighbour_next(const struct neighbours *neighbours, uint32_t *cursor, net_time now) {
+    while (*cursor < NEIGHBOURS_MAX) {
+        const struct neighbour *neighbour = &neighbours->table[(*cursor)++];
+        if (!is_dead(neighbour, now)) {
+            return neighbour;
+        }
+    }
+    return NULL;
 }
 
 uint32_t neighbours_count(const struct neighbours *neighbours, net_time now) {

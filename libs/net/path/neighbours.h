@@ -1,5 +1,5 @@
-/* neighbours.h: who has which MAC address: ARP's state machine (RFC 826, RFC 1122 2.3.2, conflicts as in RFC
- * 5227).
+/* neighbours.h: who has which MAC address: ARP's state machine (RFC 826, RFC 1122 2.3.2). What others hear of
+ * our own addresses is in claims.h.
  *
  * Nobody's packet is queued here. A sender asks neighbour_lookup each time it could send; on
  * NEIGHBOUR_WAITING it asks again when `generation` has changed. What did not answer is NEIGHBOUR_FAILED for
@@ -7,18 +7,17 @@
  * question has a deadline. */
 #pragma once
 
-#include <base/random.h>
 #include <net/counters.h>
 #include <net/path/routes.h>
 #include <net/types.h>
 #include <net/wire/arp.h>
 
 #define NEIGHBOURS_MAX         64
+#define NEIGHBOURS_PERMANENT   32 /* so that there is always room for what is learned */
 #define NEIGHBOUR_REPLIES_MAX  8
 #define NEIGHBOUR_REQUESTS_MAX 3
 #define NEIGHBOUR_FRESH        (30 * NET_SECOND)  /* after a confirmation; then stale */
 #define NEIGHBOUR_PROBE_DELAY  (5 * NET_SECOND)   /* of use, before a stale one is asked */
-#define NEIGHBOUR_DEFENCE      (10 * NET_SECOND)  /* between two defences of an address (RFC 5227 2.4) */
 #define NEIGHBOUR_LIFE         (600 * NET_SECOND) /* without use */
 
 enum neighbour_state {
@@ -27,7 +26,8 @@ enum neighbour_state {
     NEIGHBOUR_REACHABLE,  /* confirmed lately */
     NEIGHBOUR_STALE,      /* known, but not lately confirmed; used nevertheless */
     NEIGHBOUR_PROBE,      /* used while stale: asked again unless traffic confirms it first */
-    NEIGHBOUR_UNANSWERED  /* did not answer; forgotten when the deadline has passed */
+    NEIGHBOUR_UNANSWERED, /* did not answer; forgotten when the deadline has passed */
+    NEIGHBOUR_PERMANENT   /* set by hand: never asked, forgotten or changed by what is heard */
 };
 
 struct neighbour {
@@ -47,31 +47,23 @@ struct arp_output {
     struct arp_packet packet;
 };
 
-/* Our own address as it is told to others: probe first, then two announcements (RFC 5227 2.1, 2.3). */
-struct announcement {
-    uint32_t address;
-    uint8_t left; /* packets still to send: 3 is the probe */
-    net_time deadline;
-};
-
 struct neighbours {
     struct mac mac;      /* ours */
     uint32_t generation; /* grows whenever an answer of neighbour_lookup may have changed */
     uint32_t recent;     /* index of the last one looked up: most packets go where the one before went */
-    net_time deadline;   /* the earliest of all that is asked or announced */
+    net_time deadline;   /* the earliest of all that is asked */
     struct neighbour table[NEIGHBOURS_MAX];
     uint32_t reply_count;
     struct arp_output reply[NEIGHBOUR_REPLIES_MAX];
-    struct announcement announcement[ADDRESSES_MAX];
-    uint32_t conflict; /* an own address that another station keeps using; 0: none */
-    net_time defended; /* when we last spoke up for one; NET_NEVER: not yet */
     struct net_counters *counters;
 };
 
 enum neighbour_answer { NEIGHBOUR_READY, NEIGHBOUR_WAITING, NEIGHBOUR_FAILED };
 
 void neighbours_init(struct neighbours *neighbours, struct mac mac, struct net_counters *counters);
-/* Forgets all that was learned: the link is another one. */
+/* Forgets all that was learned; what was set by hand stays. */
+void neighbours_flush(struct neighbours *neighbours);
+/* The same, and nobody is answered any more: the link is another one. */
 void neighbours_clear(struct neighbours *neighbours);
 
 /* Where to send for the next hop `address`. READY: *mac is set. WAITING: asked, or about to be. FAILED: it
@@ -84,8 +76,6 @@ void neighbour_confirm(struct neighbours *neighbours, uint32_t address, net_time
 /* Takes in a packet; `routes` tells which addresses are ours. */
 void neighbours_input(struct neighbours *neighbours, const struct routes *routes,
                       const struct arp_packet *packet, net_time now);
-/* Announces one of our addresses: a probe at once, two announcements in the seconds after. */
-void neighbours_announce(struct neighbours *neighbours, uint32_t address, net_time now);
 
 /* What is due; false: nothing. Stays due until neighbours_sent. */
 bool neighbours_next(const struct neighbours *neighbours, const struct routes *routes, net_time now,
@@ -95,8 +85,11 @@ void neighbours_sent(struct neighbours *neighbours, const struct arp_output *out
 void neighbours_expire(struct neighbours *neighbours, net_time now);
 net_time neighbours_deadline(const struct neighbours *neighbours);
 
-/* One of our addresses that another station has while it is new, or keeps using though we defended it. false:
- * none. */
-bool neighbours_take_conflict(struct neighbours *neighbours, uint32_t *address);
+/* Sets an entry by hand, also over a learned one. ERR_TOO_MANY. */
+enum error neighbour_set(struct neighbours *neighbours, uint32_t address, struct mac mac, net_time now);
+/* Forgets one entry of any kind. ERR_NOT_FOUND. */
+enum error neighbour_remove(struct neighbours *neighbours, uint32_t address, net_time now);
+/* Walks what is known: start with *cursor 0; null at the end. */
+const struct neighbour *neighbour_next(const struct neighbours *neighbours, uint32_t *cursor, net_time now);
 /* Entries in use. */
 uint32_t neighbours_count(const struct neighbours *neighbours, net_time now);

@@ -21,11 +21,13 @@ static struct sim_node *node;
 static struct net *net;
 static struct server server;
 static net_owner owner;
+static bool probe; /* addresses are probed before their use */
 
 static void start(bool dhcp, const struct link_config *link) {
     struct net_config config = {.mac = {2, 0, 0, 0, 0, 1},
                                 .mtu = 1500,
                                 .dhcp = dhcp,
+                                .probe = probe,
                                 .address = net_ipv4(LEASED),
                                 .prefix_length = 24,
                                 .gateway = net_ipv4(SERVER),
@@ -42,6 +44,7 @@ static void start(bool dhcp, const struct link_config *link) {
 
 static int set_up(void **state) {
     sim = sim_new(11);
+    probe = false;
     server = (struct server){.address = SERVER,
                              .mac = {{2, 0, 0, 0, 0, 2}},
                              .lease_address = LEASED,
@@ -152,6 +155,95 @@ static void a_conflict_is_declined(void **state) {
     assert_int_equal(sim_run(sim, 60 * SECOND, is_bound, NULL), SIM_DONE);
     run_for(60 * SECOND);
     assert_true(interface().bound);
+}
+
+static void a_lease_is_probed_before_its_use(void **state) {
+    probe = true;
+    start(true, &good);
+    assert_int_equal(sim_run(sim, 20 * SECOND, is_bound, NULL), SIM_DONE);
+    assert_in_range(sim_now(sim), 5 * SECOND, 8 * SECOND + SECOND / 10); /* the simulation begins at 1 s */
+    struct net_interface now = interface();
+    assert_int_equal(net_ipv4_value(&now.gateway), SERVER);
+    assert_int_equal(net_ipv4_value(&now.dns[0]), SERVER);
+    run_for(24 * 3600 * SECOND); /* a renewed lease is not probed again */
+    assert_true(interface().bound);
+    assert_int_equal(server.discovers, 1);
+}
+
+static void a_lease_in_conflict_is_declined_unused(void **state) {
+    probe = true;
+    server.usurped = LEASED;
+    start(true, &good);
+    assert_int_equal(sim_run(sim, 10 * SECOND, is_bound, NULL), SIM_TIME_UP);
+    assert_int_equal(server.declines, 1);
+    run_for(600 * SECOND);
+    assert_in_range(server.declines, 10, 25); /* after ten only one a minute (RFC 5227 2.1.1) */
+    server.usurped = 0;
+    assert_int_equal(sim_run(sim, sim_now(sim) + 100 * SECOND, is_bound, NULL), SIM_DONE);
+}
+
+static uint32_t count_addresses(void) {
+    struct net_own_address address;
+    uint32_t cursor = 0, count = 0;
+    while (net_address_next(net, &cursor, &address)) {
+        count++;
+    }
+    return count;
+}
+
+static uint32_t count_routes(enum net_origin origin) {
+    struct net_route route;
+    uint32_t cursor = 0, count = 0;
+    while (net_route_next(net, &cursor, &route)) {
+        count += route.origin == origin;
+    }
+    return count;
+}
+
+static bool has_two_addresses(void *context) {
+    return count_addresses() == 2;
+}
+
+static bool has_one_address(void *context) {
+    return count_addresses() == 1;
+}
+
+/* A lease comes and goes beside what was set by hand, before it and during it. */
+static void what_is_set_by_hand_outlives_the_lease(void **state) {
+    struct net_address alias = net_ipv4(UINT32_C(0xc0a80701)), leased = net_ipv4(LEASED);
+    struct net_route route = {.destination = net_ipv4(UINT32_C(0xac100000)),
+                              .prefix_length = 12,
+                              .gateway = net_ipv4(UINT32_C(0xc0a80702))};
+    start(true, &good);
+    assert_int_equal(net_address_add(net, &alias, 24, sim_now(sim)), ERR_NONE);
+    assert_int_equal(net_route_add(net, &route, sim_now(sim)), ERR_NONE);
+    assert_int_equal(sim_run(sim, 10 * SECOND, has_two_addresses, NULL), SIM_DONE);
+    assert_int_equal(count_routes(NET_FROM_LEASE), 1);
+    assert_int_equal(count_routes(NET_FROM_ADDRESS), 2);
+    server.dhcp_refuses = true;
+    assert_int_equal(sim_run(sim, 7200 * SECOND, has_one_address, NULL), SIM_DONE);
+    assert_int_equal(net_address_remove(net, &leased, sim_now(sim)), ERR_NOT_FOUND);
+    assert_int_equal(count_routes(NET_FROM_LEASE), 0);
+    assert_int_equal(count_routes(NET_FROM_ADDRESS), 1);
+    assert_int_equal(count_routes(NET_FROM_USER), 1);
+    server.dhcp_refuses = false;
+    assert_int_equal(sim_run(sim, 7200 * SECOND, has_two_addresses, NULL), SIM_DONE);
+    assert_int_equal(net_address_remove(net, &alias, sim_now(sim)), ERR_NONE);
+    run_for(7200 * SECOND);
+    assert_int_equal(count_addresses(), 1);
+    assert_int_equal(count_routes(NET_FROM_LEASE), 1);
+}
+
+/* An address that goes on from lease to lease is never away. */
+static void a_renewed_lease_changes_the_gateway_only(void **state) {
+    start(true, &good);
+    assert_int_equal(sim_run(sim, 10 * SECOND, is_bound, NULL), SIM_DONE);
+    server.router = SERVER + 1;
+    sim_alarm(sim, sim_now(sim) + 1900 * SECOND);
+    assert_int_equal(sim_run(sim, sim_now(sim) + 1900 * SECOND, is_unbound, NULL), SIM_TIME_UP);
+    struct net_interface now = interface();
+    assert_int_equal(net_ipv4_value(&now.gateway), SERVER + 1);
+    assert_int_equal(count_routes(NET_FROM_LEASE), 1);
 }
 
 /* ---- DNS ---- */
@@ -409,6 +501,10 @@ int main(void) {
         TEST(a_server_that_falls_silent_ends_the_lease),
         TEST(a_refusal_takes_the_address_away),
         TEST(a_conflict_is_declined),
+        TEST(a_lease_is_probed_before_its_use),
+        TEST(a_lease_in_conflict_is_declined_unused),
+        TEST(what_is_set_by_hand_outlives_the_lease),
+        TEST(a_renewed_lease_changes_the_gateway_only),
         TEST(names_are_resolved),
         TEST(lost_queries_are_sent_again),
         TEST(a_server_that_never_answers_or_fails),

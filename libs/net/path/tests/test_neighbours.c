@@ -20,10 +20,10 @@ static net_time now;
 
 static int set_up(void **state) {
     counters = (struct net_counters){0};
-    routes_clear(&routes);
+    routes = (struct routes){0};
     now = 5 * NET_SECOND;
     neighbours_init(&neighbours, ours, &counters);
-    return routes_add_address(&routes, OURS, 24) == ERR_NONE ? 0 : -1;
+    return routes_add_address(&routes, OURS, 24, NET_FROM_USER, false) == ERR_NONE ? 0 : -1;
 }
 
 static void hear(uint16_t operation, struct mac mac, uint32_t sender, uint32_t target) {
@@ -226,50 +226,56 @@ static void entries_expire_without_use(void **state) {
     assert_int_equal(neighbours_count(&neighbours, now), 0);
 }
 
-static void a_new_address_is_probed_then_announced(void **state) {
+static void what_is_set_by_hand_stays(void **state) {
+    struct mac mac;
     struct arp_output output;
-    neighbours_announce(&neighbours, OURS, now);
-    assert_true(send(&output));
-    assert_int_equal(output.packet.sender_address, IPV4_ANY);
-    assert_int_equal(output.packet.target_address, OURS);
-    for (int i = 0; i < 2; i++) {
-        assert_false(send(&output));
-        now = neighbours_deadline(&neighbours);
-        assert_true(send(&output));
-        assert_int_equal(output.packet.sender_address, OURS);
-        assert_int_equal(output.packet.target_address, OURS);
+    become_reachable();
+    assert_int_equal(neighbour_set(&neighbours, THEIRS, liar, now), ERR_NONE);
+    hear(ARP_REPLY, theirs, THEIRS, OURS);
+    hear(ARP_REQUEST, theirs, THEIRS, OURS);
+    assert_true(send(&output)); /* the answer to the request, and no question */
+    assert_int_equal(output.packet.operation, ARP_REPLY);
+    now += 2 * NEIGHBOUR_LIFE;
+    neighbour_confirm(&neighbours, THEIRS, now);
+    assert_int_equal(look(&mac), NEIGHBOUR_READY);
+    assert_true(mac_equal(mac, liar));
+    assert_true(neighbours_deadline(&neighbours) == NET_NEVER);
+    neighbours_flush(&neighbours);
+    assert_int_equal(look(&mac), NEIGHBOUR_READY);
+    assert_int_equal(neighbour_remove(&neighbours, THEIRS, now), ERR_NONE);
+    assert_int_equal(neighbour_remove(&neighbours, THEIRS, now), ERR_NOT_FOUND);
+    assert_int_equal(look(&mac), NEIGHBOUR_WAITING);
+}
+
+static void what_is_set_by_hand_leaves_room(void **state) {
+    struct mac mac;
+    for (uint32_t i = 0; i < NEIGHBOURS_PERMANENT; i++) {
+        assert_int_equal(neighbour_set(&neighbours, THEIRS + 20 + i, liar, now), ERR_NONE);
     }
-    assert_true(neighbours_deadline(&neighbours) == NET_NEVER);
+    assert_int_equal(neighbour_set(&neighbours, THEIRS, liar, now), ERR_TOO_MANY);
+    assert_int_equal(neighbour_set(&neighbours, THEIRS + 20, theirs, now), ERR_NONE); /* changed, not added */
+    for (uint32_t i = 0; i < NEIGHBOURS_MAX; i++) {
+        hear(ARP_REQUEST, theirs, THEIRS + 100 + i, OURS);
+    }
+    assert_int_equal(neighbour_lookup(&neighbours, THEIRS + 20, &mac, now), NEIGHBOUR_READY);
+    assert_true(mac_equal(mac, theirs));
+    assert_int_equal(look(&mac), NEIGHBOUR_WAITING); /* there is room for it */
 }
 
-static void a_conflict_over_a_new_address_is_reported(void **state) {
-    struct arp_output output;
-    uint32_t address;
-    neighbours_announce(&neighbours, OURS, now);
-    assert_true(send(&output));
-    assert_false(neighbours_take_conflict(&neighbours, &address));
-    hear(ARP_REPLY, liar, OURS, OURS);
-    assert_true(neighbours_take_conflict(&neighbours, &address));
-    assert_int_equal(address, OURS);
-    assert_false(neighbours_take_conflict(&neighbours, &address));
+static void what_was_learned_can_be_forgotten(void **state) {
+    struct mac mac;
+    uint32_t cursor = 0;
+    become_reachable();
+    assert_non_null(neighbour_next(&neighbours, &cursor, now));
+    assert_null(neighbour_next(&neighbours, &cursor, now));
+    uint32_t generation = neighbours.generation;
+    neighbours_flush(&neighbours);
+    assert_int_not_equal(neighbours.generation, generation);
+    cursor = 0;
+    assert_null(neighbour_next(&neighbours, &cursor, now));
+    assert_int_equal(look(&mac), NEIGHBOUR_WAITING);
+    assert_int_equal(neighbour_remove(&neighbours, THEIRS, now), ERR_NONE); /* with its question */
     assert_true(neighbours_deadline(&neighbours) == NET_NEVER);
-}
-
-static void an_old_address_is_defended_once(void **state) {
-    struct arp_output output;
-    uint32_t address;
-    hear(ARP_REQUEST, liar, OURS, THEIRS);
-    assert_false(neighbours_take_conflict(&neighbours, &address));
-    assert_true(send(&output));
-    assert_int_equal(output.packet.sender_address, OURS);
-    assert_false(send(&output));
-    now += NEIGHBOUR_DEFENCE; /* long ago: defended again */
-    hear(ARP_REQUEST, liar, OURS, THEIRS);
-    assert_true(send(&output));
-    assert_false(neighbours_take_conflict(&neighbours, &address));
-    hear(ARP_REQUEST, liar, OURS, THEIRS);
-    assert_true(neighbours_take_conflict(&neighbours, &address));
-    assert_int_equal(counters.arp_conflicts, 3);
 }
 
 static void a_probe_for_our_address_is_answered_not_learned(void **state) {
@@ -278,8 +284,8 @@ static void a_probe_for_our_address_is_answered_not_learned(void **state) {
     assert_true(send(&output));
     assert_int_equal(output.packet.operation, ARP_REPLY);
     assert_int_equal(neighbours_count(&neighbours, now), 0);
-    hear(ARP_REQUEST, ours, OURS, OURS); /* our own, back from a hub */
-    assert_int_equal(counters.arp_conflicts, 0);
+    hear(ARP_REQUEST, ours, THEIRS, OURS); /* our own, back from a hub */
+    assert_false(send(&output));
 }
 
 int main(void) {
@@ -296,9 +302,9 @@ int main(void) {
         cmocka_unit_test_setup(a_flood_of_requests_is_counted, set_up),
         cmocka_unit_test_setup(open_questions_are_not_pushed_out, set_up),
         cmocka_unit_test_setup(entries_expire_without_use, set_up),
-        cmocka_unit_test_setup(a_new_address_is_probed_then_announced, set_up),
-        cmocka_unit_test_setup(a_conflict_over_a_new_address_is_reported, set_up),
-        cmocka_unit_test_setup(an_old_address_is_defended_once, set_up),
+        cmocka_unit_test_setup(what_is_set_by_hand_stays, set_up),
+        cmocka_unit_test_setup(what_is_set_by_hand_leaves_room, set_up),
+        cmocka_unit_test_setup(what_was_learned_can_be_forgotten, set_up),
         cmocka_unit_test_setup(a_probe_for_our_address_is_answered_not_learned, set_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
