@@ -604,7 +604,125 @@ def test_three_duplicates_bring_the_lost_one(wire):
     peer.reset()
 
 
+# ---- SACK ----
+
+WITH_SACK = MSS + b"\x04\x02"
+
+
+def blocks_of(peer, segment):
+    """The SACK blocks of a segment, relative to what we sent."""
+    body = dict(options_of(segment.options)).get(5, b"")
+    edges = [(edge - peer.iss) % WRAP for edge in struct.unpack(f"!{len(body) // 4}I", body)]
+    return list(zip(edges[::2], edges[1::2]))
+
+
+def sack(peer, *blocks):
+    """The option that tells the guest of these blocks of what it sent."""
+    edges = [(peer.their_iss + edge) % WRAP for block in blocks for edge in block]
+    return b"\x01\x01" + struct.pack(f"!BB{len(edges)}I", 5, 2 + 4 * len(edges), *edges)
+
+
+def test_blocks_tell_what_has_arrived(wire):
+    """RFC 2018 4: the newest first; RFC 2883: a duplicate before all of them, once."""
+    peer = connected(wire, options=WITH_SACK)
+    data = PATTERN[:1000]
+    for place, blocks in ((200, [(201, 301)]), (600, [(601, 701), (201, 301)]),
+                          (400, [(401, 501), (601, 701), (201, 301)]), (300, [(201, 501), (601, 701)]),
+                          (600, [(601, 701), (601, 701), (201, 501)]), (800, [(801, 901), (601, 701), (201, 501)])):
+        peer.send(ACK, data[place:place + 100], seq=1 + place)
+        assert blocks_of(peer, peer.expect(ACK, ack=1)) == blocks
+    peer.sent = 1001
+    peer.send(ACK, data[:200], seq=1)
+    assert blocks_of(peer, peer.acknowledged(501)) == [(801, 901), (601, 701)]
+    for place in (500, 700, 900):
+        peer.send(ACK, data[place:place + 100], seq=1 + place)
+    assert blocks_of(peer, peer.acknowledged()) == []
+    assert peer.read(1000) == data
+    still_works(peer)
+
+
+def test_holes_are_sent_again_and_nothing_else(wire):
+    """RFC 6675: two holes within one round trip; what has arrived is not sent again."""
+    peer = connected(wire, CHARGEN, options=WITH_SACK)
+    segments = [peer.receive() for _ in range(8)]
+    starts = [s.seq for s in segments] + [segments[-1].seq + len(segments[-1].payload)]
+    arrived = [(starts[1], starts[2]), (starts[3], starts[8])]
+    peer.send(ACK, ack=1, options=sack(peer, arrived[0]))
+    peer.send(ACK, ack=1, options=sack(peer, arrived[1], arrived[0]))
+    again, limit = set(), time.monotonic() + 60
+    while again != {starts[0], starts[2]}:
+        assert time.monotonic() < limit
+        segment = peer.receive()
+        if segment.seq < starts[8]:
+            assert segment.seq in (starts[0], starts[2]), segment
+            again.add(segment.seq)
+    peer.reset()
+
+
+def test_false_blocks_change_nothing(guest, wire):
+    """Of what was never sent, empty, the wrong way round: counted, and the data is sent again as without them."""
+    peer = connected(wire, options=WITH_SACK)
+    peer.send(ACK, b"lost")
+    while not peer.receive().payload:
+        pass
+    before = counters(guest)["tcp_bad_sack"]
+    for block in ((100, 200), (4, 2), (3, 3), (0x7fffffff, 0x80000010)):
+        peer.send(ACK, ack=1, options=sack(peer, (2, 3), block))
+    assert peer.read(4) == b"lost"
+    assert counters(guest)["tcp_bad_sack"] >= before + 4
+    still_works(peer)
+
+
 # ---- Closing ----
+
+def test_fin_to_nobody(wire):
+    """LISTEN ignores a FIN alone, resets what acknowledges; CLOSED resets."""
+    listener, nobody = Peer(wire, ECHO), Peer(wire, CLOSED)
+    listener.send(FIN, seq=5)
+    listener.quiet()
+    listener.send(FIN | ACK, seq=5, ack=9)
+    assert [s.flags for s in listener.settle()] == [RST]
+    nobody.send(FIN | ACK, seq=5, ack=9)
+    assert [s.flags for s in nobody.settle()] == [RST]
+
+
+def test_fin_while_half_open(wire):
+    """SYN-RECEIVED: the ACK that ends the handshake may carry data and FIN."""
+    peer = Peer(wire, ECHO)
+    peer.synchronize()
+    peer.send(FIN | ACK, b"all at once")
+    assert peer.read(11) == b"all at once"
+    take_fin(peer)
+
+
+def test_second_fin(wire):
+    """CLOSE-WAIT and LAST-ACK: the FIN that comes again is acknowledged again, and nothing else happens."""
+    peer = connected(wire, window=0)      # so that the guest cannot send, hence not close
+    peer.send(ACK, b"data")
+    peer.acknowledged()
+    peer.send(FIN | ACK)
+    peer.acknowledged()
+    peer.send(FIN | ACK, seq=peer.sent - 1)
+    peer.acknowledged()
+    peer.window = 65535
+    peer.send(ACK)
+    assert peer.read(4, acknowledge=False) == b"data"
+    while not (segment := peer.receive()).flags & FIN:
+        pass
+    peer.send(FIN | ACK, seq=peer.sent - 1, ack=segment.seq + len(segment.payload))
+    peer.acknowledged()
+    peer.taken = segment.seq + len(segment.payload) + 1
+    peer.send(ACK)
+    peer.quiet()
+
+
+def test_fin_out_of_the_window(wire):
+    """It closes nothing."""
+    peer = connected(wire)
+    peer.send(FIN | ACK, seq=peer.edge + 10)
+    peer.challenged()
+    still_works(peer)
+
 
 def test_we_close_first(wire):
     connected(wire).close()

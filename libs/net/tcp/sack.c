@@ -51,14 +51,18 @@ static uint32_t add(struct tcp *tcp, struct tcb *tcb, struct sequence start, str
     return news;
 }
 
-/* Believes only what could be true: of what was sent and is not acknowledged. */
+/* Believes only what could be true: of what was sent and is not acknowledged. Reckoned from SND.UNA, for a
+ * block may claim to reach over half of all sequence numbers. */
 static uint32_t take_block(struct tcp *tcp, struct tcb *tcb, struct sequence ack, struct tcp_sack block) {
-    if (!seq_before(block.start, block.end) || seq_after(block.end, tcb->snd.max)) {
+    struct sequence una = tcb->snd.una;
+    bool old = seq_before(block.start, una) && seq_before_or_at(block.end, una);
+    bool beyond = block.end.value - una.value > tcb->snd.max.value - una.value;
+    if (!seq_before(block.start, block.end) || (beyond && !old)) {
         tcp->counters->tcp_bad_sack++;
         return 0;
     }
-    struct sequence start = seq_max(block.start, seq_max(ack, tcb->snd.una));
-    return seq_before(start, block.end) ? add(tcp, tcb, start, block.end) : 0;
+    struct sequence start = seq_max(block.start, seq_max(ack, una));
+    return !old && seq_before(start, block.end) ? add(tcp, tcb, start, block.end) : 0;
 }
 
 uint32_t tcp_sack_update(struct tcp *tcp, struct tcb *tcb, const struct tcp_header *header) {

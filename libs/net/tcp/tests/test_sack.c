@@ -211,8 +211,10 @@ static void test_hostile_blocks(void **state) {
         IN(.flags = ACK, .seq = 1, .ack = AT(1), .blocks = 1, .block = {{AT(3), AT(3) + 0x80000001}});
     }
     IN(.flags = ACK, .seq = 1, .ack = AT(1), .blocks = 2, .block = {{AT(5), AT(6)}, {AT(4), AT(6)}});
+    IN(.flags = ACK, .seq = 1, .ack = AT(1), .blocks = 2, /* half the numbers there are from end to end */
+       .block = {{AT(4), AT(6)}, {AT(1) + 0x7fff0000, AT(10) + 0x80000010}});
     QUIET();
-    assert_int_equal(counters(s)->tcp_bad_sack, 25);
+    assert_int_equal(counters(s)->tcp_bad_sack, 26);
     assert_int_equal(counters(s)->tcp_duplicate_reports, 6);
     assert_int_equal(counters(s)->tcp_fast_retransmits, 0);
 }
