@@ -15,10 +15,13 @@ LAYERS = {
     "libs/virtio_fake": {"base", "virtio"},
     "libs/net": {"base"},
     "libs/netsim": {"base", "net"},
+    "libs/relay": {"base", "net", "netsim"},
     "libs/http": {"base"},
     "libs/os": {"base", "ipc"},
     "libs/posix": {"base", "ipc", "os", "ring"},
 }
+# What never runs in Minato has the POSIX names of the build machine.
+HOST_ONLY = {"libs/virtio_fake", "libs/netsim", "libs/relay"}
 SERVER = {"base", "ipc", "os", "ring", "virtio", "net", "http", "posix"}
 
 # Inside libs/net: a folder may include those of a lower rank. The files above the folders, which know the order of
@@ -55,7 +58,9 @@ def resolve(path, kind, name):
         candidates.append(pathlib.Path(part_of(path)) / name)
         if path.parts[0] == "kernel":
             candidates.append(pathlib.Path("kernel/riscv64") / name)
-    candidates += [pathlib.Path("libs") / name, pathlib.Path("libs/posix/include") / name, pathlib.Path("kernel") / name]
+    candidates += [pathlib.Path("libs") / name, pathlib.Path("kernel") / name]
+    if part_of(path) not in HOST_ONLY:
+        candidates.append(pathlib.Path("libs/posix/include") / name)
     for candidate in candidates:
         full = (sources.TOP / candidate).resolve()
         if full.is_file():
