@@ -673,6 +673,91 @@ def test_false_blocks_change_nothing(guest, wire):
     still_works(peer)
 
 
+# ---- The guest opens the connection ----
+
+RESPONSE = b"HTTP/1.0 200 OK\r\nContent-Length: 3\r\n\r\nok\n"
+
+
+class Called(Peer):
+    """The other end of a connection that the guest's http is opening; `syns` of its SYNs have come."""
+
+    def __init__(self, guest, syns=1):
+        super().__init__(guest.wire, None)
+        guest.begin(f"http http://10.9.0.2:{self.port}/")
+        self.syns = [guest.wire.receive(self.is_syn) for _ in range(syns)]
+        self.service, self.their_iss, self.taken = self.syns[0].source_port, self.syns[0].seq, 1
+
+    def is_syn(self, packet):
+        return packet.kind == "tcp" and packet.target_port == self.port and packet.flags == SYN
+
+    def answer(self):
+        """Takes the request, answers it, and closes."""
+        request = b""
+        while not request.endswith(b"\r\n\r\n"):
+            segment = self.receive()
+            if segment.payload and segment.seq == self.taken:
+                request += segment.payload
+                self.taken += len(segment.payload)
+        self.send(FIN | ACK, RESPONSE)
+        take_fin(self)
+
+
+def test_guest_opens(guest):
+    """The options of its SYN stand as in Linux: MSS, SACK permitted, timestamps, NOP, window scale."""
+    peer = Called(guest)
+    assert [kind for kind, _ in options_of(peer.syns[0].options)] == [2, 4, 8, 3]
+    assert peer.syns[0].options[16] == 1 and peer.syns[0].ack == 0
+    peer.send(SYN | ACK, options=MSS)
+    peer.expect(ACK, seq=1, ack=1)
+    peer.answer()
+    assert guest.finish().status == 0
+
+
+def test_syn_is_sent_again(guest):
+    """RFC 6298 2.1, 5.5: after one second, then twice as long each time; all alike."""
+    peer = Called(guest, syns=4)
+    assert len({syn.seq for syn in peer.syns}) == 1
+    times = [syn.when for syn in peer.syns]
+    assert times[1] - times[0] > 0.8
+    check_doubling(times)
+    peer.send(RST | ACK, seq=0)
+    assert guest.finish().status == 7
+
+
+def test_syn_is_refused(guest):
+    """By a RST that acknowledges the SYN, and by no other; a wrong ACK is answered with RST (3.10.7.3)."""
+    peer = Called(guest)
+    peer.send(RST, seq=0)
+    peer.send(RST | ACK, seq=0, ack=2)
+    peer.send(ACK, seq=0, ack=1)
+    peer.quiet()
+    for flags in (ACK, SYN | ACK):
+        peer.send(flags, seq=0, ack=7)
+        assert [(s.flags, s.seq) for s in peer.settle()] == [(RST, 7)]
+    peer.send(RST | ACK, seq=0)
+    assert guest.finish().status == 7
+
+
+def test_both_open_at_once(guest):
+    """RFC 9293 3.5, figure 8."""
+    peer = Called(guest)
+    peer.send(SYN, options=MSS)
+    peer.expect(SYN | ACK, seq=0, ack=1)
+    peer.send(SYN | ACK, seq=0)
+    peer.answer()
+    assert guest.finish().status == 0
+
+
+@pytest.mark.parametrize("code", [0, 1, 3, 13])
+def test_unreachable_ends_an_open(guest, code):
+    """RFC 5461, as in Linux; a forged report of another sequence number does not (RFC 5927)."""
+    peer = Called(guest)
+    guest.wire.send_ipv4(ICMP_NUMBER, icmp(3, code, 0, quote(peer, 77)))
+    peer.quiet()
+    guest.wire.send_ipv4(ICMP_NUMBER, icmp(3, code, 0, quote(peer, 0)))
+    assert guest.finish().status == 7
+
+
 # ---- Closing ----
 
 def test_fin_to_nobody(wire):
