@@ -20,7 +20,13 @@
     X(ipv4_checksum)                                                                                         \
     X(ipv4_not_ours)                                                                                         \
     X(ipv4_bad_source)                                                                                       \
-    X(ipv4_fragment)                                                                                         \
+    X(ipv4_fragments_in)                                                                                     \
+    X(ipv4_reassembled)                                                                                      \
+    X(ipv4_reassembly_timeout)                                                                               \
+    X(ipv4_reassembly_overlap)                                                                               \
+    X(ipv4_reassembly_duplicate)                                                                             \
+    X(ipv4_reassembly_malformed)                                                                             \
+    X(ipv4_reassembly_overflow)                                                                              \
     X(ipv4_unknown_protocol)                                                                                 \
     X(icmp_malformed)                                                                                        \
     X(icmp_checksum)                                                                                         \

@@ -10,6 +10,7 @@
 #include <net/net.h>
 #include <net/path/claims.h>
 #include <net/path/neighbours.h>
+#include <net/path/reassembly.h>
 #include <net/path/routes.h>
 #include <net/tcp/tcp.h>
 #include <net/tcp/user.h>
@@ -70,6 +71,7 @@ struct net {
     struct routes routes;
     struct neighbours neighbours;
     struct claims claims;
+    struct reassembler reassembler;
     struct dhcp dhcp;
     struct udp udp;
     struct icmp icmp;

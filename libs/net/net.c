@@ -2,12 +2,15 @@
  * engine.h first; then receive.c and transmit.c, where a packet's way is written down. */
 #include "engine.h"
 
-#define BUFFER_DEFAULT 65536
-#define BUFFER_LEAST   4096
-#define BUFFER_MOST    (UINT32_C(1) << 22)
-#define OWNERS_MAX     1024
-#define REMNANTS_MOST  16384
-#define REMNANTS_SHARE 8 /* of the memory */
+#define BUFFER_DEFAULT   65536
+#define BUFFER_LEAST     4096
+#define BUFFER_MOST      (UINT32_C(1) << 22)
+#define OWNERS_MAX       1024
+#define REMNANTS_MOST    16384
+#define REMNANTS_SHARE   8 /* of the memory */
+#define REASSEMBLY_SHARE 8
+#define REASSEMBLY_LEAST ((size_t)256 << 10)
+#define REASSEMBLY_MOST  ((size_t)4 << 20)
 
 /* ---- Layout ---- */
 
@@ -57,7 +60,17 @@ static bool good_config(const struct net_config *config) {
            good_buffer(config->receive_buffer) && (!config->segment_out || config->checksum_out);
 }
 
+/* What fragments may hold: a part of the memory, but enough for the longest datagram, if there is so much. */
+static size_t reassembly_budget(const struct net *net) {
+    size_t size = net->arena.blocks * ARENA_BLOCK, budget = size / REASSEMBLY_SHARE;
+    budget = budget < REASSEMBLY_LEAST ? REASSEMBLY_LEAST : budget;
+    budget = budget > REASSEMBLY_MOST ? REASSEMBLY_MOST : budget;
+    return budget > size / 2 ? size / 2 : budget;
+}
+
 static void init_protocols(struct net *net, net_time now) {
+    uint64_t key[2] = {random_u64(&net->random), random_u64(&net->random)};
+    reassembly_init(&net->reassembler, &net->arena, &net->counters, reassembly_budget(net), key);
     struct mac mac = mac_of(net->config.mac);
     neighbours_init(&net->neighbours, mac, &net->counters);
     claims_init(&net->claims, mac, &net->random, &net->counters);
@@ -131,7 +144,19 @@ enum error net_link(struct net *net, const struct net_config *config, bool up, n
 
 /* ---- Time ---- */
 
+/* Whose fragments did not all come in time is told so. */
+static void expire_fragments(struct net *net, net_time now) {
+    struct span first;
+    while (reassembly_expire(&net->reassembler, &first, now)) {
+        if (first.length != 0) {
+            icmp_error(&net->icmp, ICMP_TIME_EXCEEDED, ICMP_REASSEMBLY_TIME_EXCEEDED, first, now);
+        }
+        reassembly_release(&net->reassembler);
+    }
+}
+
 void net_pass_time(struct net *net, net_time now) {
+    expire_fragments(net, now);
     if (neighbours_deadline(&net->neighbours) <= now) {
         neighbours_expire(&net->neighbours, now);
     }
@@ -163,6 +188,7 @@ net_time net_deadline(const struct net *net) {
     net_time first = net_time_min(tcp_deadline(net->tcp), neighbours_deadline(&net->neighbours));
     first = net_time_min(first, claims_deadline(&net->claims));
     first = net_time_min(first, dhcp_deadline(&net->dhcp));
+    first = net_time_min(first, reassembly_deadline(&net->reassembler));
     return net->asking ? net_time_min(first, dns_deadline(&net->dns)) : first;
 }
 

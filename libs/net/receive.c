@@ -10,11 +10,12 @@
 
 /* What is known about the packet so far. */
 struct packet {
-    const struct net_frame *frame;
     struct ethernet_header ethernet;
     struct ipv4_header ipv4;
     struct span bytes;   /* from the IPv4 header on, without padding */
     struct span payload; /* behind the IPv4 header */
+    bool checksum_good;  /* somebody vouches for the transport's sum */
+    uint16_t gso_size;   /* as in struct net_frame */
     bool looped;         /* it has never left us: transmit.c says so, no field of the frame does */
     bool to_us;          /* to one of our own addresses, no group or broadcast */
     net_time now;
@@ -29,7 +30,8 @@ static void receive_tcp(struct net *net, struct packet *packet);
 /* ---- Ethernet ---- */
 
 static void receive_frame(struct net *net, const struct net_frame *frame, bool looped, net_time now) {
-    struct packet packet = {.frame = frame, .looped = looped, .now = now};
+    struct packet packet = {
+        .looped = looped, .checksum_good = frame->checksum_good, .gso_size = frame->gso_size, .now = now};
     struct span payload;
     net->settled = false;
     net->latest = now;
@@ -113,6 +115,24 @@ static void deliver(struct net *net, struct packet *packet) {
     }
 }
 
+/* Whoever has vouched for the sum of a fragment knew nothing of the whole. */
+static void receive_fragment(struct net *net, struct packet *packet) {
+    struct fragment fragment = {packet->bytes, packet->payload, &packet->ipv4, packet->to_us};
+    struct reassembled whole;
+    if (!reassembly_input(&net->reassembler, &fragment, &whole, packet->now)) {
+        return;
+    }
+    packet->bytes = whole.packet;
+    packet->to_us = whole.to_us;
+    packet->checksum_good = false;
+    packet->gso_size = 0;
+    if (ipv4_parse(whole.packet, &packet->ipv4, &packet->payload) == ERR_NONE) {
+        /* input */
+        deliver(net, packet);
+    }
+    reassembly_release(&net->reassembler);
+}
+
 static void receive_ipv4(struct net *net, struct packet *packet, struct span bytes) {
     if (ipv4_parse(bytes, &packet->ipv4, &packet->payload) != ERR_NONE) {
         net->counters.ipv4_malformed++;
@@ -133,7 +153,7 @@ static void receive_ipv4(struct net *net, struct packet *packet, struct span byt
         return;
     }
     if (ipv4_is_fragment(&packet->ipv4)) {
-        net->counters.ipv4_fragment++;
+        receive_fragment(net, packet);
         return;
     }
     /* input */
@@ -216,7 +236,7 @@ static void receive_udp(struct net *net, struct packet *packet) {
         net->counters.udp_malformed++;
         return;
     }
-    if (!packet->frame->checksum_good &&
+    if (!packet->checksum_good &&
         !udp_checksum_good(packet->payload, packet->ipv4.source, packet->ipv4.destination)) {
         net->counters.udp_checksum++;
         return;
@@ -253,13 +273,13 @@ static void receive_tcp(struct net *net, struct packet *packet) {
         net->counters.tcp_malformed++;
         return;
     }
-    if (!packet->frame->checksum_good &&
+    if (!packet->checksum_good &&
         !tcp_checksum_good(packet->payload, packet->ipv4.source, packet->ipv4.destination)) {
         net->counters.tcp_checksum++;
         return;
     }
     net->counters.tcp_in++;
-    segment.gso_size = packet->frame->gso_size;
+    segment.gso_size = packet->gso_size;
     segment.tos = packet->ipv4.tos;
     segment.key = (struct tcp_key){packet->ipv4.destination, packet->ipv4.source,
                                    segment.header.destination_port, segment.header.source_port};

@@ -1,4 +1,5 @@
 """The running system against a peer that is played frame by frame: ARP, IPv4, ICMP, UDP and TCP on the wire."""
+import random
 import re
 import struct
 import time
@@ -170,6 +171,116 @@ def test_services_do_not_answer_each_other(wire):
     wire.send_udp(6000, ECHO, b"honest")
     answer = wire.receive(lambda packet: packet.kind == "udp")
     assert answer.target_port == 6000
+
+
+# ---- Fragments in ----
+
+def cut(payload, size):
+    """Where the pieces of `size` bytes begin and end."""
+    return [(start, min(start + size, len(payload))) for start in range(0, len(payload), size)]
+
+
+def echo_datagram(wire, length, port=6000):
+    return udp(wire.ip, wire.guest_ip, port, ECHO, PATTERN[:length])
+
+
+def echoed(wire, port=6000):
+    return wire.receive(lambda packet: packet.kind == "udp" and packet.target_port == port).payload
+
+
+@pytest.mark.parametrize("order", ["forwards", "backwards", "shuffled", "doubled"])
+def test_fragments_in_any_order(wire, order):
+    for number, (length, size) in enumerate([(1472, 8 * 64), (100, 8), (1000, 992), (0, 8), (1472, 24)]):
+        datagram = echo_datagram(wire, length)
+        pieces = cut(datagram, size)
+        if order == "backwards":
+            pieces.reverse()
+        elif order == "shuffled":
+            random.Random(number).shuffle(pieces)
+        elif order == "doubled":
+            pieces = [piece for piece in pieces[:-1] for _ in range(2)] + pieces[-1:]
+        for start, end in pieces:
+            wire.send_fragment(UDP_NUMBER, datagram, start, end, 100 + number)
+        assert echoed(wire) == PATTERN[:length]
+
+
+def test_fragments_of_icmp_and_tcp(wire):
+    """Also a segment: its sum is checked over the whole."""
+    request = icmp(8, 0, 0x7777, PATTERN[:1000])
+    for start, end in cut(request, 104):
+        wire.send_fragment(ICMP_NUMBER, request, start, end, 7)
+    answer = wire.receive(lambda packet: packet.kind == "icmp")
+    assert (answer.type, answer.rest, answer.payload) == (0, 0x7777, PATTERN[:1000])
+    for sum_error in (1, 0):
+        segment = tcp(wire.ip, wire.guest_ip, 6002, CLOSED, 77, 0, SYN, options=MSS, sum_error=sum_error)
+        for start, end in cut(segment, 8):
+            wire.send_fragment(TCP_NUMBER, segment, start, end, 8 + sum_error)
+    refusals = [packet for packet in wire.settle() if packet.kind == "tcp"]
+    assert [packet.flags for packet in refusals] == [RST | ACK]
+
+
+def test_fragments_of_two_datagrams_at_once(wire):
+    first, second = (udp(wire.ip, wire.guest_ip, 6000, ECHO, bytes([n]) * 1000) for n in (1, 2))
+    for start, end in cut(first, 256):
+        wire.send_fragment(UDP_NUMBER, first, start, end, 50)
+        wire.send_fragment(UDP_NUMBER, second, start, end, 51)
+    assert {echoed(wire), echoed(wire)} == {b"\1" * 1000, b"\2" * 1000}
+
+
+def test_fragments_that_contradict_each_other(guest, wire):
+    before = counters(guest)
+    datagram = echo_datagram(wire, 1000)
+
+    def send(ident, *ranges):
+        for start, end, *more in ranges:
+            wire.send_fragment(UDP_NUMBER, datagram, start, end, ident, *more)
+
+    send(60, (0, 512), (504, 1008))                             # overlapping
+    send(61, (512, 1008), (0, 520))
+    send(62, (0, 512), (1000, 1008), (512, 1008))
+    send(63, (512, 1000, False), (512, 1008, False))            # two ends
+    send(64, (0, 512), (512, 512))                              # nothing at all
+    send(65, (8, 512), (512, 600, False), (600, 1008))          # behind the end
+    assert not [packet for packet in wire.settle() if packet.kind == "udp"]
+    after = counters(guest)
+    assert after["ipv4_reassembly_overlap"] == before["ipv4_reassembly_overlap"] + 3
+    assert after["ipv4_reassembly_malformed"] == before["ipv4_reassembly_malformed"] + 3
+    send(66, (0, 512), (0, 512), (504, 512), (512, 1008))       # but what is there may come again
+    assert echoed(wire) == PATTERN[:1000]
+
+
+def test_fragments_that_stay_alone(guest, wire):
+    """After half a minute the source is told, if the first fragment is there."""
+    before = counters(guest)
+    datagram = echo_datagram(wire, 1000)
+    wire.send_fragment(UDP_NUMBER, datagram, 512, 1008, 70)
+    wire.send_fragment(UDP_NUMBER, datagram, 0, 512, 71, target=address("10.9.0.255"), to=b"\xff" * 6)
+    sent_at = time.monotonic()
+    wire.send_fragment(UDP_NUMBER, datagram, 0, 512, 72)
+    error = wire.receive(lambda packet: packet.kind == "icmp")
+    assert (error.type, error.code) == (11, 1) and error.payload[4:6] == struct.pack("!H", 72)
+    assert error.payload[20:] == datagram[:512] and 29 < error.when - sent_at < 40
+    assert not [packet for packet in wire.settle() if packet.kind == "icmp"], "the others are not told of"
+    assert counters(guest)["ipv4_reassembly_timeout"] >= before["ipv4_reassembly_timeout"] + 3
+
+
+def test_flood_of_fragments(guest, wire):
+    """First fragments by the thousand, from many and from one: memory is bounded, and the serious come through."""
+    def memory(name):
+        return int(re.search(rf"^arena_{name} +(\d+)$", guest.ok("netstat -m"), re.M)[1])
+
+    datagram = echo_datagram(wire, 1400)
+    before = memory("used")
+    for number in range(4000):
+        source = wire.ip if number % 2 else struct.pack("!I", 0x0a0a0000 + number)
+        wire.send_fragment(UDP_NUMBER, datagram, 0, 1400, number, source=source)
+        if number % 50 == 0:
+            wire.ping()
+    assert 100_000 < memory("used") - before < memory("size") // 7
+    for start, end in cut(datagram, 704):
+        wire.send_fragment(UDP_NUMBER, datagram, start, end, 5000)
+    assert echoed(wire) == PATTERN[:1400]
+    assert counters(guest)["ipv4_reassembly_overflow"] > 1000
 
 
 # ---- Opening ----

@@ -184,6 +184,11 @@ class Wire:
         self.send(ethernet(fields.pop("to", self.guest_mac), self.mac, IPV4_TYPE,
                            ipv4(source, target, number, payload, **fields)))
 
+    def send_fragment(self, number, payload, start, end, ident, more=None, **fields):
+        """Bytes `start` to `end` of a datagram's payload; `start` is a multiple of 8."""
+        more = end < len(payload) if more is None else more
+        self.send_ipv4(number, payload[start:end], ident=ident, fragment=more << 13 | start // 8, **fields)
+
     def send_udp(self, source_port, target_port, payload, **fields):
         self.send_ipv4(UDP_NUMBER, udp(self.ip, self.guest_ip, source_port, target_port, payload, **fields))
 

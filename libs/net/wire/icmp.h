@@ -25,6 +25,8 @@ enum icmp_unreachable {
     ICMP_ADMIN_PROHIBITED = 13
 };
 
+enum icmp_time_exceeded { ICMP_TTL_EXCEEDED = 0, ICMP_REASSEMBLY_TIME_EXCEEDED = 1 };
+
 struct icmp_message {
     uint8_t type, code;
     uint16_t id, sequence; /* echo and its reply */
