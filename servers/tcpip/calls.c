@@ -288,7 +288,7 @@ static const struct tcpip_handlers handlers = {
 
 void calls_dispatch(struct tcpip *tcpip, struct request *request) {
     tcpip->counters.calls++;
-    if (!tcpip_dispatch(&handlers, tcpip, request)) {
+    if (!tcpip_dispatch(&handlers, tcpip, request) && !admin_dispatch(tcpip, request)) {
         tcpip->counters.refused++;
         request_fail(request, ERR_NOT_SUPPORTED);
     }

@@ -27,6 +27,17 @@ static void on_closed(void *context, uint64_t badge) {
     badge_closed(context, badge);
 }
 
+/* A second name for the same port: who comes by it may change addresses and routes. */
+static enum error open_admin_door(const struct tcpip *tcpip) {
+    handle_t door;
+    enum error error = handle_duplicate(tcpip->server.port, RIGHT_SEND | RIGHT_PASS, BADGE_ADMIN, &door);
+    if (error == ERR_NONE) {
+        error = name_publish("netadmin", door);
+        (void)!handle_close(door);
+    }
+    return error;
+}
+
 /* Clients find the server when there is an address to connect from, so that what is started at boot does not
  * fail for being early; or, where none comes, after a while. */
 static void make_known(struct tcpip *tcpip) {
@@ -34,7 +45,7 @@ static void make_known(struct tcpip *tcpip) {
     net_interface(tcpip->net, &interface);
     if (interface.bound || clock_now() >= tcpip->known_at) {
         tcpip->known_at = NEVER;
-        if (name_publish("tcpip", tcpip->server.port) != ERR_NONE) {
+        if (name_publish("tcpip", tcpip->server.port) != ERR_NONE || open_admin_door(tcpip) != ERR_NONE) {
             log_line("cannot make myself known");
         }
     }

@@ -185,6 +185,14 @@ struct tcpip_endpoint endpoint_out(const struct net_endpoint *endpoint);
 /* Takes a request of any kind. */
 void calls_dispatch(struct tcpip *tcpip, struct request *request);
 
+/* ---- admin.c ---- */
+
+/* The badge of who came by the name "netadmin"; of a kind that session.c does not give. */
+#define BADGE_ADMIN (UINT64_C(3) << 32)
+
+/* Takes a request of netadmin.idl; false: it is none. */
+bool admin_dispatch(struct tcpip *tcpip, struct request *request);
+
 /* ---- report.c ---- */
 
 /* Text for netstat into tcpip->scratch; its length. ERR_INVALID: no such kind. */

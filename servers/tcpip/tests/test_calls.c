@@ -1,6 +1,7 @@
 /* test_calls.c: sessions, sockets, parked calls and readiness, against the real engine, with clients that die
  * or lie. */
 #include "fake.h"
+#include <ipc/netadmin.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -634,6 +635,75 @@ static void random_messages_do_no_harm(void **state) {
     assert_unused(before);
 }
 
+static handle_t admin_door(void) {
+    handle_t door = HANDLE_NONE;
+    OK(handle_duplicate(fake_get()->port, RIGHT_SEND | RIGHT_PASS, BADGE_ADMIN, &door));
+    return door;
+}
+
+static size_t count_addresses(handle_t port, struct netadmin_address table[8]) {
+    size_t length = 0;
+    OK(netadmin_addresses(port, table, 8 * sizeof table[0], &length));
+    return length / sizeof table[0];
+}
+
+static void addresses_change_through_their_door(void **state) {
+    handle_t door = admin_door(), port = fake_get()->port;
+    struct netadmin_address table[8];
+    struct netadmin_address alias = {.family = 4, .prefix_length = 24, .address = {10, 0, 0, 99}};
+    assert_int_equal(netadmin_address_add(port, &alias), ERR_NO_RIGHT);
+    assert_int_equal(count_addresses(port, table), 2); /* loopback, and the one of the configuration */
+    OK(netadmin_address_add(door, &alias));
+    assert_int_equal(netadmin_address_add(door, &alias), ERR_EXISTS);
+    assert_int_equal(count_addresses(port, table), 3);
+    assert_memory_equal(table[2].address, alias.address, 16);
+    assert_int_equal(table[2].flags, NETADMIN_SECONDARY);
+    alias.link = 1;
+    assert_int_equal(netadmin_address_remove(door, &alias), ERR_NOT_SUPPORTED);
+    alias.link = 2;
+    alias.prefix_length = 25;
+    assert_int_equal(netadmin_address_remove(door, &alias), ERR_NOT_FOUND);
+    alias.prefix_length = 24;
+    OK(netadmin_address_remove(door, &alias));
+    alias.family = 6;
+    assert_int_equal(netadmin_address_add(door, &alias), ERR_NOT_SUPPORTED);
+    (void)!handle_close(door);
+}
+
+static void routes_change_through_their_door(void **state) {
+    handle_t door = admin_door(), port = fake_get()->port;
+    struct netadmin_route table[8];
+    struct netadmin_route route = {
+        .family = 4, .prefix_length = 8, .destination = {11}, .gateway = {10, 0, 0, 2}, .metric = 3};
+    size_t length = 0;
+    assert_int_equal(netadmin_route_add(port, &route), ERR_NO_RIGHT);
+    OK(netadmin_route_add(door, &route));
+    OK(netadmin_routes(port, table, sizeof table, &length));
+    assert_int_equal(length, 2 * sizeof table[0]);
+    assert_memory_equal(table[1].gateway, route.gateway, 16);
+    assert_int_equal(table[1].metric, 3);
+    OK(netadmin_route_remove(door, &route));
+    assert_int_equal(netadmin_route_remove(door, &route), ERR_NOT_FOUND);
+    (void)!handle_close(door);
+}
+
+static void neighbours_change_through_their_door(void **state) {
+    handle_t door = admin_door(), port = fake_get()->port;
+    struct netadmin_neighbour table[8];
+    struct netadmin_neighbour neighbour = {.family = 4, .address = {10, 0, 0, 7}, .mac = {2, 0, 0, 0, 0, 7}};
+    size_t length = 0;
+    assert_int_equal(netadmin_neighbour_add(port, &neighbour), ERR_NO_RIGHT);
+    OK(netadmin_neighbour_add(door, &neighbour));
+    OK(netadmin_neighbour_flush(door));
+    OK(netadmin_neighbours(port, table, sizeof table, &length));
+    assert_int_equal(length, sizeof table[0]);
+    assert_int_equal(table[0].state, NETADMIN_PERMANENT);
+    OK(netadmin_neighbour_remove(door, &neighbour));
+    OK(netadmin_neighbours(port, table, sizeof table, &length));
+    assert_int_equal(length, 0);
+    (void)!handle_close(door);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -657,6 +727,9 @@ int main(void) {
         TEST(datagrams_carry_their_peer),
         TEST(numeric_names_resolve_at_once),
         TEST(reports_are_text),
+        TEST(addresses_change_through_their_door),
+        TEST(routes_change_through_their_door),
+        TEST(neighbours_change_through_their_door),
         TEST(random_messages_do_no_harm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

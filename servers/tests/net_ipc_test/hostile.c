@@ -1,6 +1,7 @@
 /* hostile.c: a client that asks wrongly, of the wrong object, with wrong memory, and far too often. */
 #include "net_ipc_test.h"
 #include <base/random.h>
+#include <ipc/netadmin.h>
 #include <os/os.h>
 #include <os/syscall.h>
 #include <string.h>
@@ -39,12 +40,32 @@ static void attaching(struct checks *t, handle_t port) {
     }
 }
 
+/* Anybody may look at addresses and routes; only who comes by the privileged name may change them. */
+static void administration(struct checks *t, handle_t port) {
+    handle_t door;
+    size_t length;
+    struct netadmin_address address = {.family = 4, .prefix_length = 24, .address = {10, 99, 99, 99}};
+    struct netadmin_route route = {.family = 4};
+    struct netadmin_neighbour neighbour = {.family = 4, .address = {10, 99, 99, 98}, .mac = {2}};
+    CHECK_EQUAL(t, name_try("netadmin", &door), ERR_NO_RIGHT);
+    CHECK_EQUAL(t, netadmin_addresses(port, bytes, 4096, &length), ERR_NONE);
+    CHECK(t, length != 0);
+    CHECK_EQUAL(t, netadmin_address_add(port, &address), ERR_NO_RIGHT);
+    CHECK_EQUAL(t, netadmin_address_remove(port, &address), ERR_NO_RIGHT);
+    CHECK_EQUAL(t, netadmin_route_add(port, &route), ERR_NO_RIGHT);
+    CHECK_EQUAL(t, netadmin_route_remove(port, &route), ERR_NO_RIGHT);
+    CHECK_EQUAL(t, netadmin_neighbour_add(port, &neighbour), ERR_NO_RIGHT);
+    CHECK_EQUAL(t, netadmin_neighbour_remove(port, &neighbour), ERR_NO_RIGHT);
+    CHECK_EQUAL(t, netadmin_neighbour_flush(port), ERR_NO_RIGHT);
+}
+
 void test_objects(struct checks *t, handle_t port) {
     struct client client;
     handle_t socket, none;
     uint32_t slot, value;
     size_t got;
     attaching(t, port);
+    administration(t, port);
     CHECK_EQUAL(t, client_open(port, &client), ERR_NONE);
     CHECK_EQUAL(t, tcpip_socket(client.session, TCPIP_STREAM, &socket, &slot), ERR_NONE);
     CHECK_EQUAL(t, tcpip_socket(port, TCPIP_STREAM, &none, &slot), ERR_INVALID);
