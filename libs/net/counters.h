@@ -58,6 +58,8 @@
     X(tcp_bad_sack)                                                                                          \
     X(tcp_sack_overflow)                                                                                     \
     X(tcp_duplicate_reports)                                                                                 \
+    X(tcp_congestion_marks)                                                                                  \
+    X(tcp_marked_windows)                                                                                    \
     X(tcp_fast_retransmits)                                                                                  \
     X(tcp_timeouts)                                                                                          \
     X(tcp_resets_in)                                                                                         \

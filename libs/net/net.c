@@ -42,6 +42,8 @@ static struct layout lay_out(const struct net_config *config, size_t size) {
                                             .new_reno = config->new_reno,
                                             .no_timestamps = config->no_timestamps,
                                             .no_sack = config->no_sack,
+                                            .no_ecn = config->no_ecn,
+                                            .ask_ecn = config->ask_ecn,
                                             .seed = {config->seed[0] ^ 1, config->seed[1]}};
     layout.sockets = aligned(sizeof(struct net));
     layout.owners = aligned(layout.sockets + most * sizeof(struct socket));

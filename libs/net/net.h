@@ -36,6 +36,8 @@ struct net_config {
     bool segment_out; /* the device cuts TCP segments (VIRTIO_NET_F_HOST_TSO4); needs checksum_out */
     bool new_reno;    /* congestion control by NewReno instead of CUBIC */
     bool no_timestamps, no_sack; /* these TCP options are neither offered nor accepted */
+    bool no_ecn, ask_ecn;        /* TCP's ECN (RFC 3168) is accepted when a peer asks; no_ecn: not even that;
+                                    ask_ecn: and asked for */
     uint64_t seed[2];            /* secret randomness: ISNs (RFC 6528), ports, DNS ids */
 };
 

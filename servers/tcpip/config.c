@@ -1,5 +1,6 @@
-/* config.c: what the option "ip" says: "dhcp", or "10.0.2.15/24,gw=10.0.2.2,dns=10.0.2.3,dns=10.0.2.4";
- * either with ",probe" behind it. */
+/* config.c: what the kernel's options say: "ip" is "dhcp", or
+ * "10.0.2.15/24,gw=10.0.2.2,dns=10.0.2.3,dns=10.0.2.4", either with ",probe" behind it; "ecn" is a digit with
+ * the meaning of Linux's tcp_ecn. */
 #include "tcpip.h"
 #include <base/text.h>
 #include <string.h>
@@ -67,5 +68,14 @@ enum error config_parse(const char *text, struct net_config *config) {
         }
     }
     *config = parsed;
+    return ERR_NONE;
+}
+
+enum error config_parse_ecn(const char *text, struct net_config *config) {
+    if (text[0] < '0' || text[0] > '2' || text[1] != '\0') {
+        return ERR_MALFORMED;
+    }
+    config->no_ecn = text[0] == '0';
+    config->ask_ecn = text[0] == '1';
     return ERR_NONE;
 }

@@ -77,11 +77,17 @@ static void on_event(void *context, uint64_t bits) {
 
 /* ---- Start ---- */
 
+/* The kernel's option `key`, if it is there. */
+static bool has_option(const char *key, char *text, size_t size) {
+    size_t length = 0;
+    memset(text, 0, size);
+    return init_option(start_handle("init"), key, text, size - 1, &length) == ERR_NONE && length != 0;
+}
+
 static void configure(struct tcpip *tcpip) {
     const uint8_t *seed = start_info()->seed;
     struct net_config *config = &tcpip->config;
-    char text[1024] = "";
-    size_t length = 0;
+    char text[1024];
     memcpy(config->seed, seed, sizeof config->seed);
     memcpy(tcpip->seed, seed + sizeof config->seed, sizeof tcpip->seed);
     random_seed(&tcpip->random, tcpip->seed[0], tcpip->seed[1]);
@@ -89,9 +95,11 @@ static void configure(struct tcpip *tcpip) {
     config->mtu = 1500;
     config->sockets_max = SOCKETS_MAX;
     memcpy(config->host_name, "minato", sizeof "minato");
-    if (init_option(start_handle("init"), "ip", text, sizeof text - 1, &length) == ERR_NONE && length != 0 &&
-        config_parse(text, config) != ERR_NONE) {
+    if (has_option("ip", text, sizeof text) && config_parse(text, config) != ERR_NONE) {
         log_line("ip=%s makes no sense: dhcp instead", text);
+    }
+    if (has_option("ecn", text, sizeof text) && config_parse_ecn(text, config) != ERR_NONE) {
+        log_line("ecn=%s makes no sense: it is accepted, not asked for", text);
     }
 }
 

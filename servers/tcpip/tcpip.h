@@ -122,6 +122,9 @@ void batch_link_changed(struct tcpip *tcpip);
 /* Reads the value of the option "ip": "dhcp", or ADDRESS/PREFIX with ,gw=ADDRESS and ,dns=ADDRESS behind it;
  * either with ,probe (net_config.probe). ERR_MALFORMED, and the configuration is left alone. */
 enum error config_parse(const char *text, struct net_config *config);
+/* Reads the value of the option "ecn": 0 off, 1 asks for it and accepts it, 2 (as without it) accepts it.
+ * ERR_MALFORMED, and the configuration is left alone. */
+enum error config_parse_ecn(const char *text, struct net_config *config);
 
 /* ---- session.c ---- */
 

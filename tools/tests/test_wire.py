@@ -6,7 +6,7 @@ import time
 
 import pytest
 from guest import Guest
-from wire import (ACK, ARP_TYPE, EVERY_OPTION, FIN, ICMP_NUMBER, IPV4_TYPE, MSS, RST, SYN, TCP_NUMBER, UDP_NUMBER, URG,
+from wire import (ACK, ARP_TYPE, CE, CWR, ECE, ECT, EVERY_OPTION, FIN, ICMP_NUMBER, IPV4_TYPE, MSS, RST, SYN, TCP_NUMBER, UDP_NUMBER, URG,
                   WRAP, Peer, Wire, address, arp, ethernet, icmp, ipv4, options_of, tcp, udp)
 
 ECHO, DISCARD, DAYTIME, CHARGEN, CLOSED = 7, 9, 13, 19, 4444
@@ -606,6 +606,60 @@ def test_delayed_ack_is_bounded(wire):
         peer.send(ACK, b"x")
         assert peer.acknowledged().when - sent < 2
     peer.close()
+
+
+# ---- ECN: RFC 3168 ----
+
+def agreed(wire, service):
+    """A connection that the peer has asked ECN for."""
+    peer = Peer(wire, service)
+    peer.send(SYN | ECE | CWR, options=MSS)
+    answer = wire.receive(peer.is_mine)
+    assert (answer.flags, answer.tos) == (SYN | ACK | ECE, 0)
+    peer.their_iss, peer.taken = answer.seq, 1
+    peer.send(ACK)
+    return peer
+
+
+def test_marks_are_echoed(wire):
+    peer = agreed(wire, DISCARD)
+    peer.send(ACK, b"marked", tos=CE)
+    assert peer.acknowledged().flags == ACK | ECE
+    peer.send(ACK, b"not marked", tos=ECT)
+    assert peer.acknowledged().flags == ACK | ECE
+    peer.send(ACK | CWR, b"reduced", tos=ECT)
+    assert peer.acknowledged().flags == ACK
+    peer.reset()
+
+
+def test_marks_reduce_the_window(guest, wire):
+    peer = agreed(wire, CHARGEN)
+    before = counters(guest)
+    seen = []
+    while not any(segment.flags & CWR for segment in seen):
+        segment = peer.receive()
+        assert segment.tos == ECT and segment.payload, "all of it is new"
+        peer.taken = segment.seq + len(segment.payload)
+        peer.send(ACK if segment.flags & CWR else ACK | ECE)
+        seen.append(segment)
+    last = peer.receive()
+    assert not last.flags & CWR, "said once"
+    assert counters(guest)["tcp_marked_windows"] == before["tcp_marked_windows"] + 1
+    peer.reset()
+
+
+@pytest.mark.parametrize("option, flags", [("ecn=0", SYN), ("ecn=1", SYN | ECE | CWR), ("ecn=2", SYN)])
+def test_ecn_option(tmp_path, option, flags):
+    wire = Wire()
+    guest = Guest(tmp_path, net=wire.netdev(), append=f"ip=10.9.0.1/24,gw=10.9.0.2 {option}")
+    try:
+        guest.boot()
+        guest.begin("http http://10.9.0.2/")
+        syn = wire.receive(lambda packet: packet.kind == "tcp")
+        assert (syn.flags, syn.tos) == (flags, 0)
+    finally:
+        guest.kill()
+        wire.close()
 
 
 # ---- Windows ----

@@ -8,7 +8,8 @@ import socket
 import struct
 import time
 
-FIN, SYN, RST, PSH, ACK, URG = 1, 2, 4, 8, 16, 32
+FIN, SYN, RST, PSH, ACK, URG, ECE, CWR = 1, 2, 4, 8, 16, 32, 64, 128
+ECT, CE = 2, 3                  # ECN bits of the TOS
 BROADCAST = b"\xff" * 6
 ARP_TYPE, IPV4_TYPE = 0x0806, 0x0800
 ICMP_NUMBER, TCP_NUMBER, UDP_NUMBER = 1, 6, 17
@@ -42,11 +43,11 @@ def arp(operation, sender, sender_ip, target, target_ip):
 
 
 def ipv4(source, target, number, payload, *, version=4, words=None, total=None, ident=1, fragment=0, ttl=64,
-         options=b"", sum_error=0):
+         tos=0, options=b"", sum_error=0):
     """`words`, `total`: the length fields, if they are to be wrong; `fragment`: flags and offset as they stand."""
     words = 5 + len(options) // 4 if words is None else words
     total = 20 + len(options) + len(payload) if total is None else total
-    head = struct.pack("!BBHHHBBH", version << 4 | words, 0, total, ident, fragment, ttl, number, 0)
+    head = struct.pack("!BBHHHBBH", version << 4 | words, tos, total, ident, fragment, ttl, number, 0)
     head += source + target + options
     return head[:10] + struct.pack("!H", checksum(head) ^ sum_error) + head[12:] + payload
 
@@ -99,6 +100,7 @@ class Packet:
     target: bytes
     to: bytes                   # Ethernet address
     when: float = 0
+    tos: int = 0
     operation: int = 0          # ARP
     source_port: int = 0
     target_port: int = 0
@@ -149,7 +151,7 @@ def parse(frame):
     if payload[9] not in READERS:
         return None
     name, read = READERS[payload[9]]
-    packet = Packet(name, payload[12:16], payload[16:20], frame[:6])
+    packet = Packet(name, payload[12:16], payload[16:20], frame[:6], tos=payload[1])
     read(packet, payload[20:total])
     return packet
 
@@ -259,14 +261,14 @@ class Peer:
         self.edge = 0           # the right edge of the guest's window, as far as it has told
         self.shift = 0
 
-    def send(self, flags, payload=b"", seq=None, ack=None, **fields):
+    def send(self, flags, payload=b"", seq=None, ack=None, tos=0, **fields):
         """Without seq and ack: what is next. Only a segment at the next place moves that on."""
         place = self.sent if seq is None else seq
         ack = self.taken if ack is None else ack
         fields.setdefault("window", self.window)
         self.wire.send_ipv4(TCP_NUMBER, tcp(
             self.wire.ip, self.wire.guest_ip, self.port, self.service, self.iss + place,
-            self.their_iss + ack if flags & ACK else 0, flags, payload=payload, **fields))
+            self.their_iss + ack if flags & ACK else 0, flags, payload=payload, **fields), tos=tos)
         if seq is None and not flags & RST:
             self.sent += len(payload) + bool(flags & SYN) + bool(flags & FIN)
 

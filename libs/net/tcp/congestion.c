@@ -32,6 +32,9 @@ void congestion_init(struct congestion *congestion, const struct congestion_kind
 }
 
 void congestion_acked(struct congestion *congestion, uint32_t acked, uint32_t srtt, net_time now) {
+    if (congestion->answered) {
+        return;
+    }
     if (congestion->cwnd < congestion->ssthresh) {
         uint32_t limit = 2 * (uint32_t)congestion->mss;
         congestion->cwnd += acked < limit ? acked : limit;
@@ -41,17 +44,32 @@ void congestion_acked(struct congestion *congestion, uint32_t acked, uint32_t sr
     congestion->cwnd = congestion->cwnd > WINDOW_MAX ? WINDOW_MAX : congestion->cwnd;
 }
 
-void congestion_lost(struct congestion *congestion, uint32_t flight) {
-    congestion->ssthresh = congestion->kind->threshold(congestion, flight);
+/* A window that has been reduced because of a mark is not reduced again (RFC 3168 6.1.2, as in Linux). */
+static void reduce(struct congestion *congestion, uint32_t flight) {
+    if (!congestion->answered) {
+        congestion->ssthresh = congestion->kind->threshold(congestion, flight);
+    }
     congestion->counted = 0;
+    congestion->reduced = true;
+}
+
+void congestion_lost(struct congestion *congestion, uint32_t flight) {
+    reduce(congestion, flight);
+}
+
+void congestion_marked(struct congestion *congestion, uint32_t flight) {
+    reduce(congestion, flight);
+    congestion->cwnd = congestion->ssthresh < congestion->cwnd ? congestion->ssthresh : congestion->cwnd;
+    congestion->answered = true;
 }
 
 void congestion_timed_out(struct congestion *congestion, uint32_t flight, bool again) {
     if (!again) {
-        congestion->ssthresh = congestion->kind->threshold(congestion, flight);
+        reduce(congestion, flight);
     }
     congestion->cwnd = congestion->mss;
     congestion->counted = 0;
+    congestion->answered = false; /* slow start goes on from here */
 }
 
 void congestion_restart(struct congestion *congestion, uint32_t rto, net_time now) {

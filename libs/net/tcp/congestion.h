@@ -34,6 +34,8 @@ struct congestion {
     uint32_t cwnd, ssthresh; /* bytes */
     uint32_t counted;        /* bytes acknowledged towards the next step of cwnd (RFC 3465) */
     uint16_t mss;
+    bool reduced;  /* by any cause; the peer has not been told (CWR, RFC 3168 6.1.2) */
+    bool answered; /* a mark has reduced this window: neither growth nor another reduction in it */
     net_time last_sent;
     struct cubic cubic;
 };
@@ -49,6 +51,8 @@ uint32_t congestion_cube_root(uint64_t value);
 void congestion_lost(struct congestion *congestion, uint32_t flight);
 /* Loss, told by a timeout. `again`: the same segment has timed out before, ssthresh stays (RFC 5681 3.1). */
 void congestion_timed_out(struct congestion *congestion, uint32_t flight, bool again);
+/* A mark has come back (RFC 3168 6.1.2): as a loss, but nothing has to be sent again. */
+void congestion_marked(struct congestion *congestion, uint32_t flight);
 /* About to send with nothing on its way: after an idle time of more than `rto` the network is asked anew
  * (RFC 5681 4.1). */
 void congestion_restart(struct congestion *congestion, uint32_t rto, net_time now);

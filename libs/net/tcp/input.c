@@ -95,6 +95,7 @@ static void syn_sent_input(struct tcp *tcp, struct tcb *tcb, const struct tcp_se
     }
     tcb->heard = now;
     tcp_start_receiving(tcp, tcb, segment, now);
+    tcp_ecn_agree(tcb, segment);
     if (good_ack) {
         establish_active(tcp, tcb, segment, now);
     } else {
@@ -113,6 +114,7 @@ static enum verdict check_repeated_syn(struct arrival *in) {
         in->seq = seq_add(in->seq, 1);
         return GO_ON;
     }
+    tcp_ecn_repeated(in->tcb, in->segment);
     in->tcb->syn_due = true;
     tcp_mark_due(in->tcp, in->tcb);
     return DROP;
@@ -378,6 +380,7 @@ static enum verdict check_ack(struct arrival *in) {
         in->tcp->counters->tcp_bad_ack++;
         return challenge(in);
     }
+    tcp_ecn_acked(in->tcp, tcb, in->header);
     follow_progress(in);
     if (seq_after_or_at(in->header->ack, tcb->snd.una)) {
         take_window(in);
@@ -404,6 +407,7 @@ static enum verdict process_text(struct arrival *in) {
         return OVER;
     }
     tcp_take_text(in->tcp, tcb, in->seq, in->text, in->segment->gso_size, in->now);
+    tcp_ecn_arrived(in->tcp, tcb, in->segment);
     return GO_ON;
 }
 

@@ -58,6 +58,7 @@ static void answer_syn(struct tcp *tcp, struct tcb *tcb, const struct tcp_segmen
     tcb->entry.key = segment->key;
     tcp_start_sending(tcp, tcb, iss, now);
     tcp_start_receiving(tcp, tcb, segment, now);
+    tcp_ecn_accept(tcp, tcb, segment);
     tcb->snd.wnd = segment->header.window;
     tcb->snd.wnd_max = tcb->snd.wnd;
     tcp_set_state(tcp, tcb, TCP_SYN_RECEIVED);

@@ -32,6 +32,7 @@ void tcp_start_sending(struct tcp *tcp, struct tcb *tcb, struct sequence iss, ne
     tcb->snd.mss = MSS_DEFAULT;
     congestion_init(&tcb->congestion, congestion_kind(tcp), MSS_DEFAULT);
     tcp_clock_start(tcp, tcb);
+    tcp_ecn_start(tcp, tcb);
     tcb->sack = !tcp->config.no_sack;
     tcb->rcv.scaling = true;
     tcb->rcv.shift = tcp_window_shift(tcb->receive.most);

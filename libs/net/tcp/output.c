@@ -75,7 +75,7 @@ static bool small_allowed(const struct tcb *tcb, uint32_t length, uint32_t avail
 static uint32_t segment_limit(const struct tcp *tcp, const struct tcb *tcb, size_t room) {
     uint32_t space = (uint32_t)room - HEADERS - tcp_clock_length(&tcb->clock) - tcp_blocks_length(tcb);
     uint32_t mss = tcp_min(segment_size(tcb), space);
-    if (!tcp->config.segment_out) {
+    if (!tcp->config.segment_out || tcp_ecn_cwr_due(tcb)) {
         return mss;
     }
     uint32_t most = tcp_min(OFFLOAD_MOST, space);
@@ -188,6 +188,7 @@ static void fill_header(struct tcb *tcb, struct tcp_departure *out, struct seque
     out->header.flags = flags;
     tcp_clock_stamp(&tcb->clock, &out->header.options, now);
     if ((flags & (TCP_SYN | TCP_RST)) == 0) {
+        out->header.flags |= tcb->ecn.echo ? TCP_ECE : 0;
         tcp_blocks_write(tcb, &out->header.options);
     }
     out->header.ack = (flags & TCP_ACK) != 0 ? tcb->rcv.nxt : seq_of(0);
@@ -205,7 +206,9 @@ static void acknowledged(struct tcb *tcb) {
 static void compose_syn(struct tcp *tcp, struct tcb *tcb, struct tcp_departure *out, net_time now) {
     bool answer = tcb->state == TCP_SYN_RECEIVED;
     uint32_t window = tcp_min(buffer_space(&tcb->receive), UINT16_MAX);
-    fill_header(tcb, out, tcb->iss, answer ? TCP_SYN | TCP_ACK : TCP_SYN, now);
+    bool resend = !seq_equal(tcb->snd.max, tcb->iss);
+    uint8_t flags = (answer ? TCP_SYN | TCP_ACK : TCP_SYN) | tcp_ecn_syn_flags(tcb, resend);
+    fill_header(tcb, out, tcb->iss, flags, now);
     out->header.window = (uint16_t)window;
     out->header.options.mss = (uint16_t)(tcp->config.mtu - HEADERS);
     out->header.options.sack_permitted = tcb->sack;
@@ -217,12 +220,12 @@ static void compose_syn(struct tcp *tcp, struct tcb *tcb, struct tcp_departure *
         tcb->acks_due = 0;
     }
     tcb->syn_due = false;
-    if (seq_equal(tcb->snd.max, tcb->iss)) {
-        rtt_sent(&tcb->rtt, tcb->iss, now);
-    } else {
+    if (resend) {
         tcb->retransmits++;
         tcp->counters->tcp_retransmits++;
         rtt_resent(&tcb->rtt);
+    } else {
+        rtt_sent(&tcb->rtt, tcb->iss, now);
     }
     tcb->snd.nxt = seq_add(tcb->iss, 1);
     tcb->snd.max = tcb->snd.nxt;
@@ -291,6 +294,9 @@ static void compose_data(struct tcp *tcp, struct tcb *tcb, const struct plan *pl
     out->payload[0] = span_of(text.data[0], text.length[0]);
     out->payload[1] = span_of(text.data[1], text.length[1]);
     out->gso_size = plan->length > plan->size ? plan->size : 0;
+    if (plan->length != 0 && !plan->resend) {
+        tcp_ecn_mark(tcb, out);
+    }
     if (tcp_flight(tcb) == 0) {
         congestion_restart(&tcb->congestion, tcb->rtt.rto, now);
     }

@@ -144,6 +144,14 @@ struct tcb {
 
     struct rtt rtt;
     struct congestion congestion;
+    /* RFC 3168. Owner: ecn.c. */
+    struct {
+        struct sequence until; /* what was out when a mark reduced the window, if congestion.answered */
+        bool on : 1;           /* offered, and once the peer's SYN is there: agreed */
+        bool plain : 1;        /* a SYN without it has gone or come: nothing that we send is marked */
+        bool echo : 1;         /* a mark has come: ECE until CWR comes */
+        bool seen : 1;         /* the peer marks what it sends */
+    } ecn;
     /* What SACK has told; null: nothing. While it is there, recovery goes by it. Owner: sack.c. */
     struct scoreboard *scoreboard;
     /* Loss recovery (RFC 6582, 6675). Owner: recovery.c, sack.c. */
@@ -385,6 +393,26 @@ void tcp_sack_timeout(struct tcp *tcp, struct tcb *tcb);
 void tcp_sack_forget(struct tcp *tcp, struct tcb *tcb);
 /* Bytes that are taken to be on their way. */
 uint32_t tcp_sack_pipe(const struct tcb *tcb);
+
+/* ---- ecn.c ---- */
+/* Our SYN is going to ask for it, if the configuration says so. */
+void tcp_ecn_start(const struct tcp *tcp, struct tcb *tcb);
+/* The peer's SYN came to a listener: agreed if it asks. */
+void tcp_ecn_accept(const struct tcp *tcp, struct tcb *tcb, const struct tcp_segment *syn);
+/* The peer's SYN, with or without ACK, came after ours. */
+void tcp_ecn_agree(struct tcb *tcb, const struct tcp_segment *syn);
+/* The peer's SYN came again. */
+void tcp_ecn_repeated(struct tcb *tcb, const struct tcp_segment *syn);
+/* What our SYN or SYN-ACK says of it. */
+uint8_t tcp_ecn_syn_flags(struct tcb *tcb, bool resend);
+/* The text of this segment, or a part of it, has been taken. */
+void tcp_ecn_arrived(struct tcp *tcp, struct tcb *tcb, const struct tcp_segment *segment);
+/* An ACK of what was sent is going to be taken: reduces the window if it echoes a mark. */
+void tcp_ecn_acked(struct tcp *tcp, struct tcb *tcb, const struct tcp_header *header);
+/* Does CWR go with the next new data, which then must not be cut by the device? */
+bool tcp_ecn_cwr_due(const struct tcb *tcb);
+/* New data is about to leave. */
+void tcp_ecn_mark(struct tcb *tcb, struct tcp_departure *out);
 
 /* ---- isn.c ---- */
 /* RFC 6528: a clock of 4 us ticks plus a keyed hash of the two ends. */

@@ -44,6 +44,7 @@ struct tcp_config {
     bool segment_out;            /* the device cuts segments: up to 64 KiB at once may be composed */
     bool new_reno;               /* instead of CUBIC */
     bool no_timestamps, no_sack; /* neither offered nor accepted */
+    bool no_ecn, ask_ecn;        /* neither offered nor accepted; offered too, else only accepted */
     uint64_t seed[2];
 };
 

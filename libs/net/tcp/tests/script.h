@@ -20,6 +20,8 @@
 #define RST TCP_RST
 #define PSH TCP_PSH
 #define ACK TCP_ACK
+#define ECE TCP_ECE
+#define CWR TCP_CWR
 
 #define SERVER_PORT 80
 #define PEER_PORT   5555

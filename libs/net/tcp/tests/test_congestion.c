@@ -97,6 +97,41 @@ static void who_loses_sooner_leaves_room(void **state) {
     assert_int_equal(congestion.ssthresh, 49 * MSS);
 }
 
+/* RFC 3168 6.1.2: a loss, or a timeout, in a window that a mark has reduced reduces it no further; slow start
+ * after the timeout is not held back. */
+static void a_mark_and_a_loss_are_one_reduction(void **state) {
+    (void)state;
+    struct congestion congestion;
+    congestion_init(&congestion, &CONGESTION_NEW_RENO, MSS);
+    congestion_marked(&congestion, 10 * MSS);
+    assert_int_equal(congestion.cwnd, 5 * MSS);
+    assert_int_equal(congestion.ssthresh, 5 * MSS);
+    assert_true(congestion.reduced);
+    congestion.reduced = false;
+    congestion_lost(&congestion, 6 * MSS);
+    assert_int_equal(congestion.ssthresh, 5 * MSS);
+    assert_true(congestion.reduced);
+    congestion_acked(&congestion, 5 * MSS, RTT, RTT);
+    assert_int_equal(congestion.cwnd, 5 * MSS);
+    congestion_timed_out(&congestion, 6 * MSS, false);
+    assert_int_equal(congestion.ssthresh, 5 * MSS);
+    assert_int_equal(congestion.cwnd, MSS);
+    congestion_acked(&congestion, MSS, RTT, RTT);
+    assert_int_equal(congestion.cwnd, 2 * MSS);
+    congestion_lost(&congestion, 8 * MSS);
+    assert_int_equal(congestion.ssthresh, 4 * MSS);
+}
+
+/* What is out may be less than the window: it does not grow by being reduced. */
+static void a_mark_never_widens(void **state) {
+    (void)state;
+    struct congestion congestion;
+    congestion_init(&congestion, &CONGESTION_NEW_RENO, MSS);
+    congestion.cwnd = MSS;
+    congestion_marked(&congestion, MSS);
+    assert_int_equal(congestion.cwnd, MSS);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cube_roots),
@@ -104,6 +139,8 @@ int main(void) {
         cmocka_unit_test(cubic_follows_its_curve),
         cmocka_unit_test(cubic_is_no_worse_than_new_reno),
         cmocka_unit_test(who_loses_sooner_leaves_room),
+        cmocka_unit_test(a_mark_and_a_loss_are_one_reduction),
+        cmocka_unit_test(a_mark_never_widens),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
