@@ -100,11 +100,12 @@ class Disk:
 class Guest:
     """One machine. `options` are those of qemu.Machine; forwards: further guest ports to reach from this machine;
     doors: how many more addresses of this machine lead to port 80 (see `doors` below); machine: a function that makes
-    another kind of machine of these options (the benchmarks' peer)."""
+    another kind of machine of these options (the benchmarks' peer); pass_fds: what QEMU inherits."""
 
     prompt = PROMPT
 
-    def __init__(self, folder, forwards=(), doors=0, net_options="", disk=True, machine=qemu.Machine, **options):
+    def __init__(self, folder, forwards=(), doors=0, net_options="", disk=True, machine=qemu.Machine,
+                 pass_fds=(), **options):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.disk = Disk(self.folder / "disk.img") if disk else None
@@ -118,6 +119,7 @@ class Guest:
         if disk:
             options["disk"] = str(self.disk.path)
         self.machine = machine(**options)
+        self.pass_fds = pass_fds
         self.process = None
         self.serial = None
         self.seen = 0               # how far the serial text was looked at
@@ -129,7 +131,7 @@ class Guest:
             "-monitor", f"unix:{self.folder / 'monitor'},server=on,wait=off"]
         self.seen = 0
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=subprocess.STDOUT)
+                                        stderr=subprocess.STDOUT, pass_fds=self.pass_fds)
         self.serial = Serial(self.process.stdout)
         return self
 
