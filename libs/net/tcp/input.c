@@ -248,10 +248,12 @@ static enum verdict check_syn(struct arrival *in) {
 
 /* ---- Fifth: check the ACK field ---- */
 
-static void take_window(struct arrival *in) {
+/* What acknowledges something new is newer too, whatever its sequence number (as in Linux): snd.wnd counts
+ * from snd.una, so the window of before would reach beyond what the peer has ever offered. */
+static void take_window(struct arrival *in, bool advanced) {
     struct tcb *tcb = in->tcb;
     struct sequence seq = in->header->seq;
-    bool newer = seq_before(tcb->snd.wl1, seq) ||
+    bool newer = advanced || seq_before(tcb->snd.wl1, seq) ||
                  (seq_equal(tcb->snd.wl1, seq) && seq_before_or_at(tcb->snd.wl2, in->header->ack));
     if (!newer) {
         return;
@@ -381,9 +383,10 @@ static enum verdict check_ack(struct arrival *in) {
         return challenge(in);
     }
     tcp_ecn_acked(in->tcp, tcb, in->header);
+    bool advanced = seq_after(in->header->ack, tcb->snd.una);
     follow_progress(in);
     if (seq_after_or_at(in->header->ack, tcb->snd.una)) {
-        take_window(in);
+        take_window(in, advanced);
         if (tcb->timer.kind != TCP_TIMER_RETRANSMIT && tcb->timer.kind != TCP_TIMER_TAIL && !tcb->is_orphan) {
             tcb->retries = 0; /* probes go on as long as they are answered */
         }

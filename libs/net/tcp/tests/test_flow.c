@@ -133,6 +133,23 @@ static void test_window_is_filled_exactly(void **state) {
     QUIET();
 }
 
+/* The window of what acknowledges something new counts, though segments with later text came before it: kept
+ * from snd.una on, the old one would reach beyond what was ever offered. */
+static void test_window_of_a_late_acknowledgment(void **state) {
+    struct script *s = *state;
+    script_reach(s, TCP_ESTABLISHED);
+    script_send(s, 4 * MSS);
+    take_full(s, 1, 4);
+    IN(.flags = ACK, .seq = 101, .ack = 1, .length = 50, .window = 4 * MSS);
+    OUT(.flags = ACK, .seq = 1 + 4 * MSS, .ack = 1);
+    IN(.flags = ACK, .seq = 1, .ack = 1 + 2 * MSS, .window = 2 * MSS);
+    script_send(s, 4 * MSS);
+    QUIET();
+    IN(.flags = ACK, .seq = 1, .ack = 1 + 2 * MSS, .window = 3 * MSS);
+    take_full(s, 1 + 4 * MSS, 1);
+    QUIET();
+}
+
 /* An old segment must not bring an old window back (SND.WL1, SND.WL2). */
 static void test_old_window_is_ignored(void **state) {
     struct script *s = *state;
@@ -383,6 +400,7 @@ int main(void) {
         WITH(test_commit_without_space),
         WITH(test_silly_window_of_the_peer),
         WITH(test_window_is_filled_exactly),
+        WITH(test_window_of_a_late_acknowledgment),
         WITH(test_old_window_is_ignored),
         WITH(test_window_shrinks),
         WITH(test_scaled_windows),
