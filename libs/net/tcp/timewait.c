@@ -42,13 +42,14 @@ static struct tcp_remnant *make(struct tcp *tcp) {
 }
 
 static void acknowledge(struct tcp *tcp, const struct tcp_remnant *remnant, net_time now) {
+    uint32_t granule = (UINT32_C(1) << remnant->window_shift) - 1; /* rounded as before: it must not shrink */
+    uint32_t window = (remnant->window + granule) >> remnant->window_shift;
     struct tcp_reply reply = {.key = remnant->entry.key,
                               .seq = remnant->snd_nxt,
                               .ack = remnant->rcv_nxt,
                               .flags = TCP_ACK,
                               .tos = remnant->tos,
-                              .window =
-                                  (uint16_t)tcp_min(remnant->window >> remnant->window_shift, UINT16_MAX)};
+                              .window = (uint16_t)tcp_min(window, UINT16_MAX)};
     tcp_clock_stamp(&remnant->clock, &reply.options, now);
     tcp_reply(tcp, &reply);
 }
