@@ -25,6 +25,7 @@ NM      := llvm-nm
 
 out     := build/$(BUILD)
 host    := build/host
+plain   := build/plain
 gen     := build/gen
 sysroot := build/sysroot
 
@@ -47,8 +48,10 @@ task_flags      := $(target_flags) $(task_lto) -Ilibs/posix/include
 soft_float      = $(subst -mabi=lp64d,-mabi=lp64,$(1)) -flto
 kernel_flags    := $(call soft_float,$(target_flags)) -fomit-frame-pointer -ffreestanding -Ikernel -Ikernel/riscv64 -DKERNEL=1
 
+# For this machine twice: with sanitizers in build/host, for tests; as a product, and where speed counts, in build/plain.
 host_flags := $(common) -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fsanitize-address-use-after-scope \
               -D_GNU_SOURCE -isystem $(sysroot)/host/include
+plain_flags := $(common) -O2 -fPIC -D_GNU_SOURCE -isystem $(sysroot)/host/include
 
 ifneq ($(filter-out help clean,$(or $(MAKECMDGOALS),all)),)
 ifneq ($(shell mkdir -p build 2>/dev/null && test -w build && echo yes),yes)

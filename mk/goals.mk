@@ -1,14 +1,16 @@
 # goals.mk: what one asks make for.
 
-.PHONY: all kernel libs programs host-programs host-libs image setup run test host-test-programs host-tests test-host lint house \
+.PHONY: all kernel libs programs host-programs host-libs plain-libs plain-programs sim image setup run test host-test-programs host-tests test-host lint house \
         kernel-selftest-image format-check format tidy cppcheck fuzz bench fresh-root-test gdb clean help
 
 all: kernel libs programs image ## everything that `make run` boots (the default)
 kernel: $(kernel_image) ## the kernel image
 libs: $(patsubst %,$(out)/lib/lib%.a,$(libraries)) ## every library for Minato; host-libs: for this machine
 host-libs: $(patsubst %,$(host)/lib/lib%.a,$(sort $(host_libraries)))
+plain-libs: $(patsubst %,$(plain)/lib/lib%.a,$(sort $(host_libraries))) ## the same for this machine without sanitizers: build/plain/lib
 programs: $(patsubst %,$(out)/programs/%.elf,$(programs)) ## every task
 host-programs: $(patsubst %,$(host)/bin/%,$(host_programs)) ## the programs that also run on this machine
+plain-programs: $(patsubst %,$(plain)/bin/%,$(host_programs)) ## the same without sanitizers: build/plain/bin
 image: $(if $(wildcard boot/manifest),$(out)/boot.tar) $(if $(wildcard boot/disk),build/disk-template.img) ## boot archive and disk
 
 # Every C file; generated ones are not kept.
@@ -66,6 +68,11 @@ cppcheck:
 fuzz: $(fuzzers) ## feeds hostile bytes to the parsers and the engine, SECONDS= each
 	@for fuzzer in $^; do tools/run-fuzzer $$fuzzer $(SECONDS); done
 
+# One seed with sanitizers and, if it fails, its last frames; many of them as fast as it goes.
+SEEDS := 0..9999
+sim: $(if $(SEED),$(host),$(plain))/bin/simulate ## worlds of two or three engines over bad links: SEEDS=0..9999, or one SEED=
+	@$< $(or $(SEED),$(SEEDS))
+
 bench: ## Minato's figures beside a Linux guest's in the same QEMU
 	@tools/setup run bench
 	@$(MAKE) --no-print-directory BUILD=release all
@@ -86,4 +93,4 @@ help: ## this list
 	@sed -nE 's/^([a-z-]+)[^#=]*##[ ]*(.*)/  \1\t\2/p' mk/goals.mk | expand -t 16
 	@echo 'Variables:'
 	@sed -nE 's/^    ([A-Z].*)/  \1/p' tools/run
-	@printf '  %s\n' 'BUILD=release|debug   V=1: shows the commands   SECONDS=10: how long `make fuzz` tries each target'
+	@printf '  %s\n' 'BUILD=release|debug   V=1: shows the commands   SECONDS=10: how long `make fuzz` tries each target   SEED=, SEEDS=: which worlds `make sim` runs'

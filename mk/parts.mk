@@ -1,10 +1,11 @@
 # parts.mk: what a build.mk may say. Each call only notes the part; mk/rules.mk makes the rules of it.
 #
 #   $(call library,NAME,DEPS,SYSROOT_LIBS)   for Minato and, except os and posix, for the host with sanitizers
-#   $(call host_library,NAME,DEPS)           for the host only
+#   $(call host_library,NAME,DEPS)           for the host only (these two also without, in build/plain/lib)
 #   $(call program,NAME,LIBS,SYSROOT_LIBS)   a task; os and the C library come by themselves
 #   $(call host_program,NAME,LIBS)           the same folder's program for this machine: build/host/bin/NAME, with
-#                                            sanitizers; for programs that use nothing but POSIX names
+#                                            sanitizers, and build/plain/bin/NAME, without; for programs that use
+#                                            nothing but POSIX names
 #   $(call kernel,LIBS,SYSROOT_LIBS)         the kernel image (kernel/build.mk)
 #   $(call host_tests,NAME,DEPS,SOURCES)     every tests/test_*.c below the folder is one cmocka program, linked with
 #                                            NAME and DEPS and with the other files of its tests/ folder; where NAME

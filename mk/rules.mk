@@ -13,6 +13,8 @@ sysroot_closure = $(sort $(foreach lib,$(call closure,$(1)),$(sysroot_of_$(lib))
 
 target_objects = $(patsubst %,$(out)/obj/%.o,$(basename $(1)))
 host_objects   = $(patsubst %,$(host)/obj/%.o,$(basename $(1)))
+plain_objects  = $(patsubst %,$(plain)/obj/%.o,$(basename $(1)))
+plain_archives = $(patsubst %,$(plain)/lib/lib%.a,$(call host_closure,$(1)))
 
 # --- generated stubs: build/gen/ipc/NAME.h of libs/ipc/NAME.idl
 
@@ -78,6 +80,11 @@ $(host)/obj/%.o: %.c $(flags_from) | $(stubs) $(sysroot)/stamp
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(host_flags) -iquote $(own) -c $< -o $@
 
+$(plain)/obj/%.o: %.c $(flags_from) | $(stubs) $(sysroot)/stamp
+	$(call say,PLAIN,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(plain_flags) -iquote $(own) -c $< -o $@
+
 # --- libraries
 
 archive = rm -f $@ && $(AR) rcsD $@ $(filter %.o,$^)
@@ -99,6 +106,11 @@ define host_library_rules
 $(call host_objects,$(call host_sources,$(1))): own := $(folder_$(1)) $(if $(filter kernel,$(1)),-Ikernel -Ikernel/host)
 $(host)/lib/lib$(1).a: $(call host_objects,$(call host_sources,$(1)))
 	$$(call say,HOSTAR,$$@)
+	@mkdir -p $$(@D)
+	$$(Q)$$(archive)
+$(call plain_objects,$(call host_sources,$(1))): own := $(folder_$(1)) $(if $(filter kernel,$(1)),-Ikernel -Ikernel/host)
+$(plain)/lib/lib$(1).a: $(call plain_objects,$(call host_sources,$(1)))
+	$$(call say,AR,$$@)
 	@mkdir -p $$(@D)
 	$$(Q)$$(archive)
 endef
@@ -135,6 +147,13 @@ $(host)/bin/$(1): $(call host_objects,$(call sources_of,$(host_program_folder_$(
 	$$(call say,HOSTLD,$$@)
 	@mkdir -p $$(@D)
 	$$(Q)$$(CC) -fsanitize=address,undefined -fuse-ld=lld $$(filter %.o,$$^) -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group \
+	    -L$$(sysroot)/host/lib $(addprefix -l,$(call sysroot_closure,$(host_program_needs_$(1)))) -o $$@
+$(call plain_objects,$(call sources_of,$(host_program_folder_$(1)))): own := $(host_program_folder_$(1))
+$(plain)/bin/$(1): $(call plain_objects,$(call sources_of,$(host_program_folder_$(1)))) \
+                  $(call plain_archives,$(host_program_needs_$(1)))
+	$$(call say,LD,$$@)
+	@mkdir -p $$(@D)
+	$$(Q)$$(CC) -fuse-ld=lld $$(filter %.o,$$^) -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group \
 	    -L$$(sysroot)/host/lib $(addprefix -l,$(call sysroot_closure,$(host_program_needs_$(1)))) -o $$@
 endef
 $(foreach program,$(host_programs),$(eval $(call host_program_rules,$(program))))

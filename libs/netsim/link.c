@@ -51,10 +51,11 @@ struct link_fate link_carry(struct link *link, size_t length, net_time now) {
     return fate;
 }
 
+/* Not of the padding: nobody reads that. */
 void link_damage(struct link *link, uint8_t *frame, size_t length) {
-    bool ipv4 = length > 14 && frame[12] == 8 && frame[13] == 0;
-    if (ipv4) {
-        frame[14 + random_below(&link->random, (uint32_t)length - 14)] ^=
-            (uint8_t)(1u << random_below(&link->random, 8));
+    bool ipv4 = length > 34 && frame[12] == 8 && frame[13] == 0;
+    uint32_t packet = ipv4 ? (uint32_t)(frame[16] << 8 | frame[17]) : 0;
+    if (ipv4 && 14 + packet <= length) {
+        frame[14 + random_below(&link->random, packet)] ^= (uint8_t)(1u << random_below(&link->random, 8));
     }
 }

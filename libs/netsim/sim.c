@@ -15,6 +15,8 @@ struct sim_node {
     struct link link;
     sim_host *host;
     void *context;
+    net_time interval;    /* of what its device tells; 0: each frame at once, by itself */
+    struct merged merged; /* what the device holds back */
 };
 
 /* A frame on its way. */
@@ -24,6 +26,7 @@ struct flight {
     struct sim_node *to;
     size_t length;
     uint8_t *frame;
+    bool damaged;
 };
 
 struct sim {
@@ -36,6 +39,8 @@ struct sim {
     uint64_t numbers;
     sim_filter *filter;
     void *filter_context;
+    sim_watcher *watcher;
+    void *watcher_context;
     uint8_t slot[SLOT_SIZE];
 };
 
@@ -53,9 +58,15 @@ void sim_free(struct sim *sim) {
     }
     for (uint32_t i = 0; i < sim->node_count; i++) {
         free(sim->node[i].memory);
+        free(sim->node[i].merged.frame);
     }
     free(sim->heap);
     free(sim);
+}
+
+void sim_set_clock(struct sim *sim, net_time now) {
+    assert(sim->node_count == 0);
+    sim->now = now;
 }
 
 /* ---- Nodes ---- */
@@ -120,6 +131,16 @@ void sim_set_filter(struct sim *sim, sim_filter *filter, void *context) {
     sim->filter_context = context;
 }
 
+void sim_set_watcher(struct sim *sim, sim_watcher *watcher, void *context) {
+    sim->watcher = watcher;
+    sim->watcher_context = context;
+}
+
+void sim_set_merging(struct sim_node *node, net_time interval) {
+    node->interval = interval;
+    node->merged.frame = node->merged.frame != NULL ? node->merged.frame : malloc(SLOT_SIZE);
+}
+
 void sim_alarm(struct sim *sim, net_time time) {
     sim->alarm = net_time_min(sim->alarm, time);
 }
@@ -178,7 +199,10 @@ static void launch(struct sim_node *from, struct sim_node *to, const uint8_t *fr
     if (damaged) {
         link_damage(&from->link, copy, length);
     }
-    push(from->sim, (struct flight){arrival, from->sim->numbers++, to, length, copy});
+    if (to->interval != 0) { /* it is there, but nobody is told yet */
+        arrival = (arrival + to->interval - 1) / to->interval * to->interval;
+    }
+    push(from->sim, (struct flight){arrival, from->sim->numbers++, to, length, copy, damaged});
 }
 
 void sim_send(struct sim_node *node, const uint8_t *frame, size_t length) {
@@ -214,12 +238,35 @@ static void transmit_all(struct sim_node *node) {
     assert(!"an engine that sends without end while time stands still");
 }
 
+/* What the device has merged so far goes to the engine. */
+static void hand_over(struct sim_node *node, net_time now) {
+    struct merged *merged = &node->merged;
+    if (merged->count == 0) {
+        return;
+    }
+    uint8_t *exact = malloc(merged->length);
+    memcpy(exact, merged->frame, merged->length);
+    struct net_frame frame = {exact, merged->length, true, merged->count > 1 ? merged->gso_size : 0};
+    net_receive(node->net, &frame, now);
+    free(exact);
+    merged->count = 0;
+}
+
 static void deliver(struct flight *flight, net_time now) {
     struct sim_node *to = flight->to;
-    if (to->net != NULL) {
-        net_receive(to->net, &(struct net_frame){.data = flight->frame, .length = flight->length}, now);
-    } else {
+    struct sim *sim = to->sim;
+    if (sim->watcher != NULL && !flight->damaged) {
+        sim->watcher(sim->watcher_context, to, flight->frame, flight->length);
+    }
+    if (to->net == NULL) {
         to->host(to->context, to, flight->frame, flight->length);
+    } else if (to->interval == 0) {
+        net_receive(to->net, &(struct net_frame){.data = flight->frame, .length = flight->length}, now);
+    } else if (!offload_merge(&to->merged, flight->frame, flight->length)) {
+        hand_over(to, now);
+        if (!offload_merge(&to->merged, flight->frame, flight->length)) {
+            net_receive(to->net, &(struct net_frame){.data = flight->frame, .length = flight->length}, now);
+        }
     }
     free(flight->frame);
 }
@@ -248,6 +295,9 @@ static void work(struct sim *sim) {
     while (sim->in_flight > 0 && sim->heap[0].arrival <= sim->now) {
         struct flight flight = pop(sim);
         deliver(&flight, sim->now);
+    }
+    for (uint32_t i = 0; i < sim->node_count; i++) {
+        hand_over(&sim->node[i], sim->now);
     }
     for (uint32_t i = 0; i < sim->node_count; i++) {
         if (sim->node[i].net != NULL) {

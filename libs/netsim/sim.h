@@ -17,8 +17,13 @@ typedef void sim_host(void *context, struct sim_node *node, const uint8_t *frame
 /* Sees every frame as it enters a link; false: the frame disappears. */
 typedef bool sim_filter(void *context, struct sim_node *from, const uint8_t *frame, size_t length);
 
+/* Sees every undamaged frame that reaches a node, before the node does and before frames are merged. */
+typedef void sim_watcher(void *context, struct sim_node *to, const uint8_t *frame, size_t length);
+
 struct sim *sim_new(uint64_t seed);
 void sim_free(struct sim *sim);
+/* The clock shows `now` (else one second) at the start. Before any node is added. */
+void sim_set_clock(struct sim *sim, net_time now);
 
 /* A node with an engine in `memory_size` bytes of its own. config's seed is filled in. Null: net_init
  * refused. */
@@ -36,6 +41,10 @@ struct random *sim_random(struct sim *sim);
 
 void sim_send(struct sim_node *node, const uint8_t *frame, size_t length);
 void sim_set_filter(struct sim *sim, sim_filter *filter, void *context);
+void sim_set_watcher(struct sim *sim, sim_watcher *watcher, void *context);
+/* The node's device tells its engine of frames only every `interval`, checks their sums, and merges the
+ * segments of one connection that have come meanwhile, as virtio devices with large receive do. */
+void sim_set_merging(struct sim_node *node, net_time interval);
 /* A step will happen at `time` even if nothing else does. */
 void sim_alarm(struct sim *sim, net_time time);
 

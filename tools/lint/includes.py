@@ -16,6 +16,7 @@ LAYERS = {
     "libs/net": {"base"},
     "libs/netsim": {"base", "net"},
     "libs/relay": {"base", "net", "netsim"},
+    "libs/simulate": {"base", "net", "netsim"},
     "libs/http": {"base"},
     "libs/os": {"base", "ipc"},
     "libs/posix": {"base", "ipc", "os", "ring"},

@@ -1,0 +1,1 @@
+$(call host_program,simulate,netsim net base)
