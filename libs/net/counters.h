@@ -47,6 +47,9 @@
     X(tcp_out_of_window)                                                                                     \
     X(tcp_bad_ack)                                                                                           \
     X(tcp_bad_reset)                                                                                         \
+    X(tcp_cookies_sent)                                                                                      \
+    X(tcp_cookies_received)                                                                                  \
+    X(tcp_cookies_failed)                                                                                    \
     X(tcp_listen_overflow)                                                                                   \
     X(tcp_no_memory)                                                                                         \
     X(tcp_out_of_order)                                                                                      \

@@ -352,24 +352,36 @@ def test_initial_numbers_are_hard_to_guess(wire):
     first.reset()
 
 
+def paced(wire, peers):
+    """All of them; now and then with time for the guest, so that nothing is lost on the way to it."""
+    for number, peer in enumerate(peers):
+        if number % 50 == 0:
+            wire.ping()
+        yield peer
+
+
 def test_syn_flood(guest, wire):
-    """Half-open connections are bounded, and whoever is serious comes through."""
+    """Half-open connections are bounded, and whoever is serious comes through, by a cookie (RFC 4987 3.6)."""
+    before = counters(guest)
     flood = [Peer(wire, ECHO, iss=n * 7919) for n in range(1000)]
-
-    def paced():
-        """All of them; now and then with time for the guest, so that nothing is lost on the way to it."""
-        for number, peer in enumerate(flood):
-            if number % 50 == 0:
-                wire.ping()
-            yield peer
-
-    for peer in paced():
+    for peer in paced(wire, flood):
         peer.send(SYN, options=MSS)
+    assert len(re.findall(r"SYN-RECEIVED", guest.ok("netstat"))) < 200
     peer = Peer(wire, ECHO)
-    peer.synchronize()
-    peer.send(ACK)
-    still_works(peer)
-    for peer in paced():
+    offered = dict(options_of(peer.synchronize(options=EVERY_OPTION).options))
+    stamp, peer.shift = struct.unpack("!I", offered[8][:4])[0], offered[3][0]
+    peer.send(ACK, options=struct.pack("!BBBBII", 1, 1, 8, 10, 1001, stamp))
+    peer.send(ACK, b"by cookie", options=struct.pack("!BBBBII", 1, 1, 8, 10, 1002, stamp))
+    assert peer.read(9, acknowledge=False) == b"by cookie"
+    after = counters(guest)
+    assert after["tcp_cookies_received"] == before["tcp_cookies_received"] + 1
+    assert after["tcp_cookies_sent"] > before["tcp_cookies_sent"] + 500
+    forged = Peer(wire, ECHO)
+    forged.send(ACK, seq=1, ack=5000)
+    forged.expect(RST, seq=5000)
+    assert counters(guest)["tcp_cookies_failed"] == after["tcp_cookies_failed"] + 1
+    peer.reset()
+    for peer in paced(wire, flood):
         peer.send(RST, seq=1)
     wire.ping()
 

@@ -480,7 +480,10 @@ static void input_to_listener(struct tcp *tcp, const struct tcp_segment *segment
                               const struct sequence *isn_after, net_time now) {
     struct tcb *listener = tcp_find_listener(tcp, segment->key.local_address, segment->key.local_port);
     if (listener != NULL) {
-        tcp_listen_input(tcp, listener, segment, isn_after, now);
+        struct tcb *tcb = tcp_listen_input(tcp, listener, segment, isn_after, now);
+        if (tcb != NULL) {
+            synchronized_input(tcp, tcb, segment, now);
+        }
     } else {
         tcp->counters->tcp_no_socket++;
         tcp_reply_reset(tcp, segment);

@@ -2,9 +2,8 @@
  */
 #include <net/tcp/tcb.h>
 
-#define MSS_DEFAULT 536 /* RFC 9293 3.7.1: when the peer says nothing */
-#define MSS_LEAST   64  /* less would be an attack on our CPU */
-#define SHIFT_MOST  14
+#define MSS_LEAST  64 /* less would be an attack on our CPU */
+#define SHIFT_MOST 14
 
 uint8_t tcp_window_shift(uint32_t buffer) {
     uint8_t shift = 0;

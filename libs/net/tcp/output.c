@@ -365,7 +365,8 @@ static bool reply_waits(const struct tcp *tcp) {
 
 static void compose_reply(struct tcp *tcp, struct tcp_departure *out) {
     const struct tcp_reply *reply = &tcp->replies[tcp->reply_head++ % TCP_REPLIES];
-    *out = (struct tcp_departure){.key = reply->key, .ttl = IPV4_TTL, .tos = reply->tos};
+    *out = (struct tcp_departure){.key = reply->key, .tos = reply->tos};
+    out->ttl = reply->ttl != 0 ? reply->ttl : IPV4_TTL;
     out->header.source_port = reply->key.local_port;
     out->header.destination_port = reply->key.peer_port;
     out->header.seq = reply->seq;

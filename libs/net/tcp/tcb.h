@@ -71,6 +71,8 @@ struct tcp_backlog {
     struct list half_open; /* in SYN_RECEIVED, oldest first */
     struct list finished;  /* to be accepted, oldest first */
     uint32_t half_open_count, finished_count, limit;
+    bool overflowed; /* SYNs have lately been answered with cookies */
+    net_time overflowed_at;
 };
 
 struct tcb {
@@ -179,14 +181,15 @@ struct tcb {
 _Static_assert(sizeof(struct tcb) <= 512, "a connection should fit into the arena's run of 512 bytes");
 
 #define TCP_NO_HEAP UINT32_MAX
-#define TCP_REPLIES 64 /* a power of two */
+#define MSS_DEFAULT 536 /* RFC 9293 3.7.1: when the peer says nothing */
+#define TCP_REPLIES 256 /* a power of two */
 
-/* A segment that belongs to no connection: RST, or the ACK of a remnant. */
+/* A segment that belongs to no connection: RST, the ACK of a remnant, or a SYN-ACK that is a cookie. */
 struct tcp_reply {
     struct tcp_key key;
     struct sequence seq, ack;
     uint16_t window;
-    uint8_t flags, tos;
+    uint8_t flags, tos, ttl; /* ttl 0: the usual one */
     struct tcp_options options;
 };
 
@@ -220,7 +223,7 @@ struct tcp {
     bool reply_turn; /* the last segment was a connection's: a reply goes next */
 
     /* Owner: isn.c. */
-    uint64_t isn_key[2];
+    uint64_t isn_key[2], cookie_key[2];
     struct random random;
     uint32_t port_counter;
     /* RFC 5961 7: how many challenge ACKs may still go in the second that began then. */
@@ -293,12 +296,29 @@ uint32_t tcp_clock_round_trip(const struct tcp_clock *clock, const struct tcp_op
 uint32_t tcp_clock_length(const struct tcp_clock *clock);
 
 /* ---- listen.c ---- */
-void tcp_listen_input(struct tcp *tcp, struct tcb *listener, const struct tcp_segment *segment,
-                      const struct sequence *isn_after, net_time now);
+/* A segment for a listener. isn_after: a new connection's ISN must lie behind it; null: anywhere. Returns the
+ * half-open connection that a cookie has brought back, for which the segment is to be taken; null: none. */
+struct tcb *tcp_listen_input(struct tcp *tcp, struct tcb *listener, const struct tcp_segment *segment,
+                             const struct sequence *isn_after, net_time now);
 /* The handshake is complete. false: the queue of finished ones is full; the ACK counts as not seen. */
 bool tcp_listen_finish(struct tcp *tcp, struct tcb *tcb);
 /* The half-open or unaccepted connection leaves its listener's lists. */
 void tcp_listen_forget(struct tcb *tcb);
+/* How often the SYN-ACK is sent again: less often when the listener runs out of room. */
+uint8_t tcp_listen_retries(const struct tcb *tcb);
+
+/* ---- cookies.c ---- */
+/* The ISN that answers this SYN without remembering it. */
+struct sequence tcp_cookie_make(const struct tcp *tcp, const struct tcp_key *key, struct sequence irs,
+                                uint16_t mss, net_time now);
+/* The TSval that goes with it, not later than `clock`, with what the TCB has agreed on. */
+uint32_t tcp_cookie_stamp(const struct tcb *tcb, uint32_t clock);
+/* Makes the SYN again of the ACK that brought the cookie back. false: it did not. */
+bool tcp_cookie_read(const struct tcp *tcp, const struct tcp_segment *ack, struct tcp_segment *syn,
+                     net_time now);
+/* A SYN is answered with a cookie, so that ACKs may bring some back for a while. */
+void tcp_cookies_overflow(struct tcp_backlog *backlog, net_time now);
+bool tcp_cookies_expected(struct tcp_backlog *backlog, net_time now);
 
 /* ---- open.c ---- */
 /* Sets the send sequence variables for a SYN that is due. */

@@ -40,6 +40,9 @@ struct tcp *tcp_init(const struct tcp_config *config, void *memory) {
         tcp->hash_key[i] = random_u64(&tcp->random);
         tcp->isn_key[i] = random_u64(&tcp->random);
     }
+    for (int i = 0; i < 2; i++) {
+        tcp->cookie_key[i] = random_u64(&tcp->random);
+    }
     return tcp;
 }
 

@@ -3,12 +3,11 @@
  * corrected when it comes to the top. */
 #include <net/tcp/tcb.h>
 
-#define SYN_RETRIES     6 /* 127 s until connect gives up */
-#define SYN_ACK_RETRIES 5
-#define DATA_RETRIES    15 /* R2 of RFC 9293 3.8.3: a quarter of an hour */
-#define ORPHAN_RETRIES  8
-#define FIN_WAIT_TIME   (60 * NET_SECOND)
-#define OVERRIDE_TIME   (NET_SECOND / 5)
+#define SYN_RETRIES    6  /* 127 s until connect gives up */
+#define DATA_RETRIES   15 /* R2 of RFC 9293 3.8.3: a quarter of an hour */
+#define ORPHAN_RETRIES 8
+#define FIN_WAIT_TIME  (60 * NET_SECOND)
+#define OVERRIDE_TIME  (NET_SECOND / 5)
 
 /* ---- The heap ---- */
 
@@ -155,7 +154,7 @@ void tcp_timer_stop(struct tcp *tcp, struct tcb *tcb) {
 static uint8_t retry_limit(const struct tcb *tcb) {
     switch (tcb->state) {
     case TCP_SYN_SENT: return SYN_RETRIES;
-    case TCP_SYN_RECEIVED: return SYN_ACK_RETRIES;
+    case TCP_SYN_RECEIVED: return tcp_listen_retries(tcb);
     default: return tcb->is_orphan ? ORPHAN_RETRIES : DATA_RETRIES;
     }
 }
