@@ -46,6 +46,7 @@ static void establish_active(struct tcp *tcp, struct tcb *tcb, const struct tcp_
     measure(tcb, header, now);
     tcp->progress = true;
     tcb->snd.una = header->ack;
+    tcb->snd.nxt = seq_max(tcb->snd.nxt, header->ack); /* a timeout may have put it back */
     tcb->snd.wnd = header->window;
     tcb->snd.wnd_max = header->window;
     tcb->snd.wl1 = header->seq;

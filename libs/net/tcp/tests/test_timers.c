@@ -66,6 +66,27 @@ static void test_half_open_gives_up(void **state) {
     STATE(TCP_CLOSED);
 }
 
+/* The SYN is to go again, but waits for the neighbour: then the answer to the first one comes. */
+static void test_answer_while_the_syn_waits(void **state) {
+    struct script *s = *state;
+    struct net_config config = script_config();
+    uint8_t data[1514];
+    struct net_slot slot = {.data = data, .capacity = sizeof data};
+    script_connect(s);
+    OUT(.flags = SYN);
+    assert_int_equal(net_link(s->net, &config, true, s->now), ERR_NONE); /* forgets the neighbours */
+    s->now += NET_SECOND;
+    while (net_transmit(s->net, &slot, s->now)) { /* ARP, unanswered */
+    }
+    IN(.flags = SYN | ACK, .seq = 0, .ack = 1, .mss = 1460);
+    PASS(0);
+    OUT(.flags = ACK, .seq = 1, .ack = 1);
+    script_send(s, 100);
+    OUT(.flags = ACK | PSH, .seq = 1, .ack = 1, .length = 100);
+    IN(.flags = ACK, .seq = 1, .ack = 101);
+    QUIET();
+}
+
 /* The handshake took 100 ms: srtt 100, rttvar 50, so rto 300 ms. */
 static void establish_slowly(struct script *s) {
     script_connect(s);
@@ -357,6 +378,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         WITH(test_syn_backs_off_and_gives_up),
         WITH(test_half_open_gives_up),
+        WITH(test_answer_while_the_syn_waits),
         WITH(test_rto_is_measured),
         WITH(test_rto_minimum),
         WITH(test_rto_restarts),
