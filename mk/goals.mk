@@ -1,7 +1,7 @@
 # goals.mk: what one asks make for.
 
 .PHONY: all kernel libs programs host-programs host-libs plain-libs plain-programs sim image setup run test host-test-programs host-tests test-host lint house \
-        kernel-selftest-image format-check format tidy cppcheck fuzz bench fresh-root-test gdb clean help
+        kernel-selftest-image format-check format tidy cppcheck fuzz fuzz-programs fuzz-seeds bench fresh-root-test gdb clean help
 
 all: kernel libs programs image ## everything that `make run` boots (the default)
 kernel: $(kernel_image) ## the kernel image
@@ -31,7 +31,7 @@ test: ## every test, in debug and release builds
 	@tools/setup run test
 	@$(MAKE) --no-print-directory BUILD=debug all
 	@$(MAKE) --no-print-directory BUILD=debug kernel-selftest-image
-	@$(MAKE) --no-print-directory BUILD=release all host-test-programs host-programs
+	@$(MAKE) --no-print-directory BUILD=release all host-test-programs host-programs fuzz-programs
 	@$(MAKE) --no-print-directory BUILD=release kernel-selftest-image
 	@$(PYTHON) -B -m pytest -p no:cacheprovider -q tools/tests
 
@@ -65,8 +65,13 @@ cppcheck:
 	    --suppress=readdirCalled --suppress=uninitvar --suppress=uninitStructMember --suppress=arrayIndexOutOfBoundsCond --suppress=constStatement:libs/os/syscall.h -D__riscv=1 -Ilibs -I$(gen) \
 	    -i servers/tests -i kernel/tests kernel libs servers
 
-fuzz: $(fuzzers) ## feeds hostile bytes to the parsers and the engine, SECONDS= each
+fuzz: $(fuzzers) ## feeds hostile bytes to the parsers and the engine, on all cores, SECONDS= each
 	@for fuzzer in $^; do tools/run-fuzzer $$fuzzer $(SECONDS); done
+
+fuzz-programs: $(fuzzers)
+
+fuzz-seeds: $(fuzzers) ## keeps the best of what fuzzing found, as the seeds that every test run replays
+	@for fuzzer in $^; do tools/merge-seeds $$fuzzer; done
 
 # One seed with sanitizers and, if it fails, its last frames; many of them as fast as it goes.
 SEEDS := 0..9999

@@ -10,6 +10,7 @@
 #   $(call host_tests,NAME,DEPS,SOURCES)     every tests/test_*.c below the folder is one cmocka program, linked with
 #                                            NAME and DEPS and with the other files of its tests/ folder; where NAME
 #                                            is no library, SOURCES names the files of the folder to be tested
+#   wraps_NAME := FUNCTIONS                  tests and fuzzers of NAME put their own in the place of these (--wrap)
 #
 # All *.c and *.S of a part's folder belong to it, but not those below tests/, host/ and fuzz/.
 

@@ -1,5 +1,5 @@
-/* test_script.c: scripts by chance, and mutations of them that went far: a short fuzzing run that every test
- * run makes. */
+/* test_script.c: scripts by chance, for all of them (netsim/script.h): a short fuzzing run without a fuzzer.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,64 +10,86 @@
 #include <base/random.h>
 #include <netsim/script.h>
 
-enum { LENGTH = 600, RUNS = 1500, STEPS = 26 };
+enum { LENGTH = 1200, RUNS = 400 };
 
-static uint8_t script[LENGTH];
+static void any_bytes_at_all(const struct script *script, struct random *random) {
+    uint8_t bytes[LENGTH];
+    for (int run = 0; run < RUNS; run++) {
+        size_t length = random_below(random, LENGTH);
+        for (size_t i = 0; i < length; i++) {
+            bytes[i] = (uint8_t)random_u32(random);
+        }
+        script->run(span_of(bytes, length));
+    }
+}
 
-static void any_bytes_at_all(void **state) {
+static void write_step(const struct script *script, struct random *random, struct writer *writer) {
+    uint8_t kind = (uint8_t)random_below(random, script->kinds()), length = script->usual_length(kind);
+    write_u8(writer, kind);
+    write_be16(writer, length);
+    for (uint8_t i = 0; i < length; i++) {
+        uint32_t chance = random_u32(random);
+        write_u8(writer, (uint8_t)((chance & 0x300) == 0 ? chance : (chance & 0x400) != 0 ? 0 : chance % 8));
+    }
+}
+
+/* Steps as they should be, with mostly small numbers. */
+static void steps(const struct script *script, struct random *random) {
+    uint8_t bytes[LENGTH];
+    for (int run = 0; run < RUNS; run++) {
+        struct writer writer = writer_of(bytes, sizeof bytes);
+        write_be32(&writer, random_u32(random));
+        while (writer.length + 300 < sizeof bytes) {
+            write_step(script, random, &writer);
+        }
+        script->run(writer_span(&writer));
+    }
+}
+
+static void by_chance(const struct script *script) {
     struct random random;
     random_seed(&random, 1, 0);
-    for (int run = 0; run < RUNS; run++) {
-        size_t length = random_below(&random, LENGTH);
-        for (size_t i = 0; i < length; i++) {
-            script[i] = (uint8_t)random_u32(&random);
-        }
-        script_run(span_of(script, length));
-    }
+    any_bytes_at_all(script, &random);
+    steps(script, &random);
 }
 
-/* Numbers as they are wanted where steps stand: small ones. */
-static void small_bytes(void **state) {
-    struct random random;
-    random_seed(&random, 2, 0);
-    for (int run = 0; run < RUNS; run++) {
-        for (size_t i = 0; i < LENGTH; i++) {
-            uint32_t chance = random_u32(&random);
-            script[i] = (uint8_t)((chance & 0x300) == 0 ? chance : (chance & 0x400) ? 0 : chance % STEPS);
-        }
-        script_run(span_of(script, LENGTH));
-    }
+static void test_engine(void **state) {
+    by_chance(&SCRIPT_ENGINE);
 }
 
-/* Open, listen, SYN, ACK, accept; open, connect, SYN-ACK: then chance. */
-static void from_connections_on(void **state) {
-    static const uint8_t start[] = {0,   8, 1, 0,  10, 0, 4, 2, 7, 4, 3, 0, 0, 1, 0,  0, 4, 0,   16, 0, 0,
-                                    255, 0, 0, 11, 0,  1, 8, 1, 2, 9, 2, 6, 4, 1, 18, 0, 0, 255, 0,  0};
-    struct random random;
-    random_seed(&random, 3, 0);
-    for (int run = 0; run < RUNS; run++) {
-        size_t length = sizeof start;
-        memcpy(script, start, sizeof start);
-        while (length < LENGTH - 16) {
-            uint32_t chance = random_u32(&random);
-            script[length++] = (uint8_t)(chance % 4 == 0 ? chance >> 8 : 4 + chance % 3);
-            script[length++] = (uint8_t)(chance >> 16 & 1);
-            script[length++] = (uint8_t)(chance >> 24 & 0x1f); /* flags, when it is a segment */
-            script[length++] = (uint8_t)(chance >> 13 & 3) == 0 ? (uint8_t)(chance >> 15) : 0;
-            script[length++] = (uint8_t)(chance >> 17 & 3) == 0 ? (uint8_t)(chance >> 19) : 0;
-            script[length++] = (uint8_t)(chance >> 21);
-            script[length++] = (uint8_t)(chance >> 9 & 0x3f);
-            script[length++] = 0;
-        }
-        script_run(span_of(script, length));
-    }
+static void test_frames(void **state) {
+    by_chance(&SCRIPT_FRAMES);
+}
+
+static void test_calls(void **state) {
+    by_chance(&SCRIPT_CALLS);
+}
+
+static void test_duel(void **state) {
+    by_chance(&SCRIPT_DUEL);
+}
+
+/* Missing arguments are 0, and a length that is too long ends with the script. */
+static void test_steps_are_read(void **state) {
+    static const uint8_t bytes[] = {7, 0, 2, 1, 2, 8, 0, 0, 9, 1, 0, 5, 6};
+    struct reader script = reader_of(span_of(bytes, sizeof bytes)), args;
+    uint8_t kind;
+    assert_true(script_next(&script, &kind, &args));
+    assert_int_equal(kind, 7);
+    assert_int_equal(args.left.length, 2);
+    assert_true(script_next(&script, &kind, &args));
+    assert_int_equal(kind, 8);
+    assert_int_equal(read_u8(&args), 0);
+    assert_true(script_next(&script, &kind, &args));
+    assert_int_equal(args.left.length, 2);
+    assert_int_equal(read_u8(&args), 5);
+    assert_false(script_next(&script, &kind, &args));
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(any_bytes_at_all),
-        cmocka_unit_test(small_bytes),
-        cmocka_unit_test(from_connections_on),
+        cmocka_unit_test(test_steps_are_read), cmocka_unit_test(test_engine), cmocka_unit_test(test_frames),
+        cmocka_unit_test(test_calls),          cmocka_unit_test(test_duel),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
