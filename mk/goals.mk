@@ -1,6 +1,6 @@
 # goals.mk: what one asks make for.
 
-.PHONY: all kernel libs programs host-programs host-libs plain-libs plain-programs sim image setup run test host-test-programs host-tests test-host lint house \
+.PHONY: all kernel libs programs host-programs host-libs plain-libs plain-programs sim goodput goodput-check image setup run test host-test-programs host-tests test-host lint house \
         kernel-selftest-image format-check format tidy cppcheck fuzz fuzz-programs fuzz-seeds bench fresh-root-test gdb clean help
 
 all: kernel libs programs image ## everything that `make run` boots (the default)
@@ -31,7 +31,7 @@ test: ## every test, in debug and release builds
 	@tools/setup run test
 	@$(MAKE) --no-print-directory BUILD=debug all
 	@$(MAKE) --no-print-directory BUILD=debug kernel-selftest-image
-	@$(MAKE) --no-print-directory BUILD=release all host-test-programs host-programs fuzz-programs
+	@$(MAKE) --no-print-directory BUILD=release all host-test-programs host-programs fuzz-programs plain-programs
 	@$(MAKE) --no-print-directory BUILD=release kernel-selftest-image
 	@$(PYTHON) -B -m pytest -p no:cacheprovider -q tools/tests
 
@@ -77,6 +77,15 @@ fuzz-seeds: $(fuzzers) ## keeps the best of what fuzzing found, as the seeds tha
 SEEDS := 0..9999
 sim: $(if $(SEED),$(host),$(plain))/bin/simulate ## worlds of two or three engines over bad links: SEEDS=0..9999, or one SEED=
 	@$< $(or $(SEED),$(SEEDS))
+
+goodput: $(plain)/bin/simulate ## writes the kept table of goodput and fairness anew
+	@tools/goodput renew
+	@git --no-pager diff --stat -- libs/netsim/tests/goodput.table
+
+# Whoever tests the simulator sees what a change does to the speed of connections.
+goodput-check: $(plain)/bin/simulate
+	@tools/goodput check
+host-test-netsim: goodput-check
 
 bench: ## Minato's figures beside a Linux guest's in the same QEMU
 	@tools/setup run bench

@@ -25,7 +25,7 @@ $(if $(test_sources_$(1)),$(call host_objects,$(test_sources_$(1))): own := $(te
 test_programs_$(1) := $(foreach f,$(call tests_of,$(1)),$(call test_path,$(1),$(f)))
 .PHONY: host-test-$(1)
 host-test-$(1): $(foreach f,$(call tests_of,$(1)),$(call test_path,$(1),$(f)))
-	@tools/run-host-tests $$^
+	@tools/run-host-tests $$(filter $(host)/%,$$^)
 endef
 $(foreach part,$(test_parts),$(foreach f,$(call tests_of,$(part)),$(eval $(call test_rules,$(part),$(f)))))
 $(foreach part,$(test_parts),$(eval $(call test_part_rules,$(part))))

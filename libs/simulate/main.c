@@ -2,6 +2,7 @@
  *
  * Each worker is a process of its own, so that a crash costs one seed and is told like any other failure.
  * What goes wrong is printed with the seed and the command that shows it again. */
+#include <netsim/goodput.h>
 #include <netsim/world.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -13,11 +14,13 @@
 
 enum { WORKERS_MAX = 64, FAILURES_SHOWN = 20 };
 
-static const char usage[] = "usage: simulate [-j WORKERS] [-r] [-v] SEED | FIRST..LAST\n"
+static const char usage[] = "usage: simulate [-j WORKERS] [-r] [-v] [-c] SEED | FIRST..LAST\n"
+                            "       simulate -g\n"
                             "  -j WORKERS  processes at once (as many as there are cores)\n"
                             "  -r          runs each seed twice and compares\n"
                             "  -v          prints every frame, and the world\n"
-                            "  -c          prints the engines' counters, summed up\n";
+                            "  -c          prints the engines' counters, summed up\n"
+                            "  -g          prints the table of goodput (netsim/goodput.h)\n";
 
 /* What workers and their parent share. */
 struct shared {
@@ -31,7 +34,7 @@ struct shared {
 struct simulate {
     uint64_t first, last;
     unsigned workers;
-    bool twice, verbose, counting;
+    bool twice, verbose, counting, measuring;
     struct shared *shared;
     pid_t pid[WORKERS_MAX];
 };
@@ -151,14 +154,18 @@ static bool read_seeds(struct simulate *simulate, const char *text) {
 static bool read_options(struct simulate *simulate, int count, char **arguments) {
     simulate->workers = (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
     int option;
-    while ((option = getopt(count, arguments, "j:rvc")) != -1) {
+    while ((option = getopt(count, arguments, "j:rvcg")) != -1) {
         switch (option) {
         case 'j': simulate->workers = (unsigned)atoi(optarg); break;
         case 'r': simulate->twice = true; break;
         case 'v': simulate->verbose = true; break;
         case 'c': simulate->counting = true; break;
+        case 'g': simulate->measuring = true; break;
         default: return false;
         }
+    }
+    if (simulate->measuring) {
+        return optind == count;
     }
     bool good = optind + 1 == count && read_seeds(simulate, arguments[optind]);
     return good && simulate->workers >= 1 && simulate->workers <= WORKERS_MAX;
@@ -192,6 +199,10 @@ int main(int count, char **arguments) {
     if (!read_options(&simulate, count, arguments)) {
         fputs(usage, stderr);
         return 2;
+    }
+    if (simulate.measuring) {
+        goodput_print(stdout);
+        return 0;
     }
     struct shared *shared =
         mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);

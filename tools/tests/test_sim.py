@@ -40,6 +40,13 @@ def test_every_frame_can_be_seen():
     assert len(re.findall(r"^[1-4] +\d+\.\d{6} ", output, re.M)) == frames
 
 
+def test_goodput_is_what_it_was():
+    """The kept table, exactly; what changes it has to say why."""
+    done = subprocess.run(["tools/goodput", "check"], cwd=TOP, capture_output=True, text=True, timeout=300, check=False,
+                          stdin=subprocess.DEVNULL)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_wrong_words_are_refused():
     for words in ((), ("x",), ("5..3",), ("-j", "0", "1"), ("1", "2")):
         assert simulate(*words)[0] == 2
