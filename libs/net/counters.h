@@ -27,6 +27,9 @@
     X(ipv4_reassembly_duplicate)                                                                             \
     X(ipv4_reassembly_malformed)                                                                             \
     X(ipv4_reassembly_overflow)                                                                              \
+    X(ipv4_cut)                                                                                              \
+    X(ipv4_cut_failed)                                                                                       \
+    X(ipv4_fragments_out)                                                                                    \
     X(ipv4_unknown_protocol)                                                                                 \
     X(icmp_malformed)                                                                                        \
     X(icmp_checksum)                                                                                         \

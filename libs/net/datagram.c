@@ -2,30 +2,20 @@
 #include "socket.h"
 #include <net/wire/udp.h>
 
-/* Bytes of each queue: some ten full datagrams. */
-#define QUEUE 16384
-
 enum error datagram_open(struct net *net, struct socket *socket) {
-    void *memory, *queues;
+    void *memory;
     enum error error = arena_take(&net->arena, NET_OWNER_ENGINE, sizeof(struct datagram), &memory);
     if (error != ERR_NONE) {
         return error;
     }
-    error = arena_take(&net->arena, socket->owner, 2 * QUEUE, &queues);
-    if (error != ERR_NONE) {
-        arena_give(&net->arena, NET_OWNER_ENGINE, memory);
-        return error;
-    }
     socket->datagram = memory;
-    *socket->datagram =
-        (struct datagram){.id = socket_id(net, socket), .owner = socket->owner, .queues = queues};
-    udp_open(&socket->datagram->udp, queues, QUEUE, QUEUE);
+    *socket->datagram = (struct datagram){.id = socket_id(net, socket)};
+    udp_open(&socket->datagram->udp, socket->owner);
     return ERR_NONE;
 }
 
 void datagram_close(struct net *net, struct datagram *datagram) {
-    udp_close(&datagram->udp);
-    arena_give(&net->arena, datagram->owner, datagram->queues);
+    udp_close(&net->udp, &datagram->udp);
     arena_give(&net->arena, NET_OWNER_ENGINE, datagram);
 }
 
@@ -87,8 +77,8 @@ void datagram_info(const struct net *net, const struct socket *socket, struct ne
                                      .owner = socket->owner,
                                      .local = udp->local,
                                      .peer = udp->peer,
-                                     .send_queued = ring_length(&udp->send),
-                                     .receive_queued = ring_length(&udp->receive)};
+                                     .send_queued = udp->send.length,
+                                     .receive_queued = udp->receive.length};
 }
 
 /* The checks that do not need a frame: is there a way, is it allowed, does it fit? */
@@ -97,7 +87,8 @@ static enum error check_destination(const struct net *net, const struct datagram
     if (peer->address.family != NET_IPV4 || peer->port == 0) {
         return ERR_INVALID;
     }
-    if (length + IPV4_HEADER + UDP_HEADER > net->config.mtu) {
+    bool whole = datagram->udp.discovery >= UDP_DISCOVER_DO;
+    if (length > UDP_PAYLOAD_MAX || (whole && length + IPV4_HEADER + UDP_HEADER > net->config.mtu)) {
         return ERR_MESSAGE_SIZE;
     }
     uint32_t source = net_ipv4_value(&datagram->udp.local.address);
@@ -142,7 +133,7 @@ enum error net_receive_from(struct net *net, net_socket_id id, void *data, size_
     }
     bool truncated = false;
     bool take = (*flags & NET_PEEK) == 0;
-    error = udp_receive(&socket->datagram->udp, data, capacity, take, done, &truncated, peer);
+    error = udp_receive(&net->udp, &socket->datagram->udp, data, capacity, take, done, &truncated, peer);
     *flags = truncated ? NET_TRUNCATED : 0;
     socket_settle(socket);
     return error;

@@ -9,6 +9,8 @@
 #include <net/icmp/icmp.h>
 #include <net/net.h>
 #include <net/path/claims.h>
+#include <net/path/cutter.h>
+#include <net/path/identity.h>
 #include <net/path/neighbours.h>
 #include <net/path/reassembly.h>
 #include <net/path/routes.h>
@@ -20,9 +22,7 @@
 struct datagram {
     struct udp_socket udp;
     net_socket_id id;
-    net_owner owner;
     bool reuse_address;
-    void *queues; /* on the owner's bill */
 };
 
 /* An entry of the socket table. Free: type 0, `next_free` counts. */
@@ -54,7 +54,6 @@ struct net {
     bool asking;        /* some name may be looked for: dns has to be asked about its time and its turn */
     struct net_counters counters;
     struct random random;
-    uint16_t ip_id;
     net_time latest; /* the last `now` of net_receive or net_transmit */
 
     struct arena arena;
@@ -71,6 +70,8 @@ struct net {
     struct routes routes;
     struct neighbours neighbours;
     struct claims claims;
+    struct identities identities;
+    struct cutter cutter;
     struct reassembler reassembler;
     struct dhcp dhcp;
     struct udp udp;

@@ -8,6 +8,7 @@
 #define OWNERS_MAX       1024
 #define REMNANTS_MOST    16384
 #define REMNANTS_SHARE   8 /* of the memory */
+#define DATAGRAMS_SHARE  4
 #define REASSEMBLY_SHARE 8
 #define REASSEMBLY_LEAST ((size_t)256 << 10)
 #define REASSEMBLY_MOST  ((size_t)4 << 20)
@@ -72,12 +73,14 @@ static size_t reassembly_budget(const struct net *net) {
 
 static void init_protocols(struct net *net, net_time now) {
     uint64_t key[2] = {random_u64(&net->random), random_u64(&net->random)};
+    identities_init(&net->identities, &net->random);
+    cutter_init(&net->cutter, &net->arena, &net->counters);
     reassembly_init(&net->reassembler, &net->arena, &net->counters, reassembly_budget(net), key);
     struct mac mac = mac_of(net->config.mac);
     neighbours_init(&net->neighbours, mac, &net->counters);
     claims_init(&net->claims, mac, &net->random, &net->counters);
-    icmp_init(&net->icmp, &net->counters, now);
-    udp_init(&net->udp, &net->counters);
+    icmp_init(&net->icmp, &net->arena, &net->counters, now);
+    udp_init(&net->udp, &net->arena, net->arena.blocks * ARENA_BLOCK / DATAGRAMS_SHARE, &net->counters);
     dhcp_init(&net->dhcp, mac, net->config.host_name, &net->random, &net->counters);
     dns_init(&net->dns, &net->random, &net->counters);
 }
@@ -116,7 +119,6 @@ enum error net_init(struct net **out, const struct net_config *given, void *memo
     layout.tcp_config.counters = &net->counters;
     net->tcp = tcp_init(&layout.tcp_config, base + layout.tcp);
     random_seed(&net->random, config.seed[0], config.seed[1]);
-    net->ip_id = (uint16_t)random_u32(&net->random);
     init_protocols(net, now);
     addresses_start(net, now);
     *out = net;

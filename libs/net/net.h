@@ -151,8 +151,9 @@ enum error net_send(struct net *net, net_socket_id socket, const void *data, siz
                     net_time now);
 enum error net_read(struct net *net, net_socket_id socket, void *data, size_t capacity, size_t *done,
                     net_time now);
-/* peer null: the connected one (else ERR_DESTINATION_REQUIRED). ERR_MESSAGE_SIZE, ERR_WOULD_BLOCK (queue
- * full). */
+/* peer null: the connected one (else ERR_DESTINATION_REQUIRED). What is too long for the path is cut into
+ * fragments. ERR_MESSAGE_SIZE (over 65,507 bytes, or too long and not to be cut: NET_OPTION_MTU_DISCOVER),
+ * ERR_WOULD_BLOCK (queue full), ERR_QUOTA, ERR_NO_MEMORY. */
 enum error net_send_to(struct net *net, net_socket_id socket, const void *data, size_t length,
                        const struct net_endpoint *peer, net_time now);
 enum error net_receive_from(struct net *net, net_socket_id socket, void *data, size_t capacity,
@@ -183,10 +184,12 @@ enum net_option {
     NET_OPTION_LINGER,      /* seconds; -1 off; 0: close aborts */
     NET_OPTION_TTL,         /* 1..255 */
     NET_OPTION_BROADCAST,   /* 0 or 1, datagram */
-    NET_OPTION_SNDBUF,      /* bytes, before connect or listen; rounded up to a power of two */
+    NET_OPTION_SNDBUF,      /* bytes, before connect or listen; rounded up to a power of two; datagram: at any
+                               time, doubled, for it bounds the memory that the queue takes */
     NET_OPTION_RCVBUF,
-    NET_OPTION_TOS /* 0..255; of a stream the ECN bits (the low two) are the engine's own and come back as 0
-                    */
+    NET_OPTION_TOS, /* 0..255; of a stream the ECN bits (the low two) are the engine's own and come back as 0
+                     */
+    NET_OPTION_MTU_DISCOVER /* datagram: when DF is set, and what is too long (enum udp_discovery) */
 };
 /* ERR_INVALID: value out of range; ERR_NOT_SUPPORTED: unknown option; ERR_BUSY: too late for it. */
 enum error net_set_option(struct net *net, net_socket_id socket, enum net_option option, int64_t value);

@@ -4,6 +4,12 @@
 #define BUFFER_LEAST 4096
 #define BUFFER_MOST  (1 << 22)
 
+/* Of datagrams, as in Linux: what is asked for, up to its rmem_max and wmem_max, is doubled, for the queue
+ * counts all the memory that its datagrams take. */
+#define QUEUE_MOST          UDP_QUEUE_LIMIT
+#define RECEIVE_QUEUE_LEAST 2304
+#define SEND_QUEUE_LEAST    4608
+
 /* What a value must lie between. */
 static bool in_range(enum net_option option, int64_t value) {
     switch (option) {
@@ -16,6 +22,7 @@ static bool in_range(enum net_option option, int64_t value) {
     case NET_OPTION_KEEPCNT: return value >= 1 && value <= 127;
     case NET_OPTION_LINGER: return value >= -1 && value <= 65535;
     case NET_OPTION_TTL: return value >= 1 && value <= 255;
+    case NET_OPTION_MTU_DISCOVER: return value >= UDP_DISCOVER_NEVER && value <= UDP_DISCOVER_PROBE;
     case NET_OPTION_TOS: return value >= 0 && value <= 255;
     case NET_OPTION_SNDBUF:
     case NET_OPTION_RCVBUF: return value >= 0;
@@ -66,14 +73,22 @@ static enum error get_stream(const struct tcp_settings *settings, enum net_optio
     }
 }
 
+static uint32_t queue_limit(int64_t value, uint32_t least) {
+    uint32_t limit = 2 * (uint32_t)(value < QUEUE_MOST ? value : QUEUE_MOST);
+    return limit < least ? least : limit;
+}
+
 static enum error set_datagram(struct datagram *datagram, enum net_option option, int64_t value) {
     switch (option) {
     case NET_OPTION_REUSEADDR: datagram->reuse_address = value != 0; return ERR_NONE;
     case NET_OPTION_TTL: datagram->udp.ttl = (uint8_t)value; return ERR_NONE;
     case NET_OPTION_TOS: datagram->udp.tos = (uint8_t)value; return ERR_NONE;
     case NET_OPTION_BROADCAST: datagram->udp.broadcast = value != 0; return ERR_NONE;
-    case NET_OPTION_SNDBUF:
-    case NET_OPTION_RCVBUF: return ERR_NONE; /* a hint; the queues are as long as they are */
+    case NET_OPTION_SNDBUF: datagram->udp.send.limit = queue_limit(value, SEND_QUEUE_LEAST); return ERR_NONE;
+    case NET_OPTION_RCVBUF:
+        datagram->udp.receive.limit = queue_limit(value, RECEIVE_QUEUE_LEAST);
+        return ERR_NONE;
+    case NET_OPTION_MTU_DISCOVER: datagram->udp.discovery = (uint8_t)value; return ERR_NONE;
     default: return ERR_NOT_SUPPORTED;
     }
 }
@@ -84,8 +99,9 @@ static enum error get_datagram(const struct datagram *datagram, enum net_option 
     case NET_OPTION_TTL: *value = datagram->udp.ttl; return ERR_NONE;
     case NET_OPTION_TOS: *value = datagram->udp.tos; return ERR_NONE;
     case NET_OPTION_BROADCAST: *value = datagram->udp.broadcast; return ERR_NONE;
-    case NET_OPTION_SNDBUF: *value = datagram->udp.send.capacity; return ERR_NONE;
-    case NET_OPTION_RCVBUF: *value = datagram->udp.receive.capacity; return ERR_NONE;
+    case NET_OPTION_SNDBUF: *value = datagram->udp.send.limit; return ERR_NONE;
+    case NET_OPTION_RCVBUF: *value = datagram->udp.receive.limit; return ERR_NONE;
+    case NET_OPTION_MTU_DISCOVER: *value = datagram->udp.discovery; return ERR_NONE;
     default: return ERR_NOT_SUPPORTED;
     }
 }

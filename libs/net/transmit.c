@@ -17,7 +17,8 @@ enum way_answer { WAY_READY, WAY_WAITING, WAY_NONE };
 struct way {
     struct mac destination;
     uint32_t source;
-    bool local; /* it never leaves us */
+    uint16_t mtu; /* bytes of IP packet */
+    bool local;   /* it never leaves us */
     enum error error;
 };
 
@@ -29,7 +30,8 @@ static struct mac group_mac(uint32_t address) {
 static enum way_answer find_way(struct net *net, uint32_t source, uint32_t destination, struct way *way,
                                 net_time now) {
     struct path path = routes_find(&net->routes, destination, source);
-    *way = (struct way){.source = source != 0 ? source : path.source, .error = ERR_NET_UNREACHABLE};
+    *way = (struct way){
+        .source = source != 0 ? source : path.source, .mtu = net->config.mtu, .error = ERR_NET_UNREACHABLE};
     switch (path.kind) {
     case PATH_NONE: return WAY_NONE;
     case PATH_LOCAL:
@@ -62,10 +64,11 @@ static struct writer begin(struct net *net, struct net_slot *slot, struct mac de
     return writer;
 }
 
-static void write_ipv4(struct net *net, struct writer *writer, struct ipv4_header *header, size_t length) {
+/* packets: that the device will make of this one. */
+static void complete_header(struct net *net, struct ipv4_header *header, uint32_t packets, net_time now) {
+    struct identity_key key = {header->source, header->destination, header->protocol};
     header->ttl = header->ttl != 0 ? header->ttl : IPV4_TTL;
-    header->id = net->ip_id++;
-    ipv4_write(writer, header, length);
+    header->id = identity_take(&net->identities, &key, packets, now);
 }
 
 /* false: it did not fit, which a slot of the promised size does not let happen. */
@@ -76,6 +79,40 @@ static bool finish(struct net *net, struct net_slot *slot, struct writer *writer
     slot->length = writer->length;
     net->counters.frames_out += !writer->failed;
     return !writer->failed;
+}
+
+/* ---- What may be too long for its way ---- */
+
+static bool transmit_fragment(struct net *net, struct net_slot *slot) {
+    if (!cutter_is_busy(&net->cutter)) {
+        return false;
+    }
+    struct ipv4_header header;
+    struct span piece = cutter_next(&net->cutter, &header);
+    struct writer writer = begin(net, slot, net->cutter.destination, ETHER_IPV4);
+    ipv4_write(&writer, &header, piece.length);
+    write_bytes(&writer, piece.data, piece.length);
+    cutter_sent(&net->cutter);
+    return finish(net, slot, &writer);
+}
+
+/* Gives a place to write `length` bytes of payload: in the frame, behind the headers, or, if that would be
+ * too long for the way, in the cutter, and then without DF. false: there is none, the datagram is lost. */
+static bool open_datagram(struct net *net, struct net_slot *slot, const struct way *way,
+                          struct ipv4_header *header, size_t length, struct writer *payload, net_time now) {
+    complete_header(net, header, 1, now);
+    if (IPV4_HEADER + length <= way->mtu) {
+        *payload = begin(net, slot, way->destination, ETHER_IPV4);
+        ipv4_write(payload, header, length);
+        return true;
+    }
+    header->dont_fragment = false;
+    return cutter_begin(&net->cutter, way->destination, header, way->mtu, length, payload);
+}
+
+/* The payload is written: the frame, or the first of several. */
+static bool close_datagram(struct net *net, struct net_slot *slot, struct writer *payload) {
+    return cutter_is_busy(&net->cutter) ? transmit_fragment(net, slot) : finish(net, slot, payload);
 }
 
 /* ---- ARP ---- */
@@ -97,12 +134,15 @@ static bool transmit_arp(struct net *net, struct net_slot *slot, net_time now) {
 /* ---- UDP of the engine itself: DHCP and DNS ---- */
 
 static bool send_own_datagram(struct net *net, struct net_slot *slot, const struct way *way,
-                              uint32_t destination, const struct udp_header *ports, struct span payload) {
-    struct writer writer = begin(net, slot, way->destination, ETHER_IPV4);
+                              uint32_t destination, const struct udp_header *ports, struct span payload,
+                              net_time now) {
+    struct writer writer;
     struct ipv4_header header = {.source = way->source, .destination = destination, .protocol = IP_UDP};
-    write_ipv4(net, &writer, &header, UDP_HEADER + payload.length);
+    if (!open_datagram(net, slot, way, &header, UDP_HEADER + payload.length, &writer, now)) {
+        return false;
+    }
     udp_write(&writer, ports, way->source, destination, payload);
-    return finish(net, slot, &writer);
+    return close_datagram(net, slot, &writer);
 }
 
 /* Before there is an address nobody can be asked for a MAC address: DHCP then goes to all. */
@@ -128,7 +168,7 @@ static bool transmit_dhcp(struct net *net, struct net_slot *slot, net_time now) 
     struct writer message = writer_of(bytes, sizeof bytes);
     dhcp_write(&message, &output.message);
     struct udp_header ports = {.source_port = DHCP_CLIENT_PORT, .destination_port = DHCP_SERVER_PORT};
-    return send_own_datagram(net, slot, &way, output.destination, &ports, writer_span(&message));
+    return send_own_datagram(net, slot, &way, output.destination, &ports, writer_span(&message), now);
 }
 
 static bool transmit_dns(struct net *net, struct net_slot *slot, net_time now) {
@@ -146,12 +186,26 @@ static bool transmit_dns(struct net *net, struct net_slot *slot, net_time now) {
         dns_write_query(&message, output.id, output.name, output.type);
         dns_sent(&net->dns, &output, now);
         struct udp_header ports = {.source_port = output.port, .destination_port = DNS_PORT};
-        return send_own_datagram(net, slot, &way, server, &ports, writer_span(&message));
+        return send_own_datagram(net, slot, &way, server, &ports, writer_span(&message), now);
     }
     return false;
 }
 
 /* ---- ICMP ---- */
+
+/* Without DF, as Linux does it: what is too long for a link on the way is cut there. */
+static bool write_icmp(struct net *net, struct net_slot *slot, const struct way *way,
+                       const struct icmp_output *output, net_time now) {
+    struct writer writer;
+    struct ipv4_header header = {
+        .source = way->source, .destination = output->destination, .protocol = IP_ICMP, .tos = output->tos};
+    size_t length = ICMP_HEADER + output->message.payload.length;
+    if (!open_datagram(net, slot, way, &header, length, &writer, now)) {
+        return false;
+    }
+    icmp_write(&writer, &output->message);
+    return close_datagram(net, slot, &writer);
+}
 
 static bool transmit_icmp(struct net *net, struct net_slot *slot, net_time now) {
     struct icmp_output output;
@@ -162,38 +216,33 @@ static bool transmit_icmp(struct net *net, struct net_slot *slot, net_time now) 
             icmp_wait(&net->icmp, &output);
             continue;
         }
-        if (answer == WAY_NONE) {
-            icmp_sent(&net->icmp, &output);
-            continue;
-        }
-        struct writer writer = begin(net, slot, way.destination, ETHER_IPV4);
-        struct ipv4_header header = {
-            .source = way.source, .destination = output.destination, .protocol = IP_ICMP, .tos = output.tos};
-        write_ipv4(net, &writer, &header, ICMP_HEADER + output.message.payload.length);
-        icmp_write(&writer, &output.message);
+        bool made = answer == WAY_READY && write_icmp(net, slot, &way, &output, now);
         icmp_sent(&net->icmp, &output);
-        return finish(net, slot, &writer);
+        if (made) {
+            return true;
+        }
     }
     return false;
 }
 
 /* ---- Datagram sockets ---- */
 
-static void write_datagram(struct net *net, struct net_slot *slot, const struct way *way,
-                           const struct udp_output *output) {
+static bool write_datagram(struct net *net, struct net_slot *slot, const struct way *way,
+                           const struct udp_output *output, net_time now) {
+    struct writer writer;
     uint32_t destination = net_ipv4_value(&output->peer.address);
-    struct writer writer = begin(net, slot, way->destination, ETHER_IPV4);
     struct ipv4_header header = {.source = way->source,
                                  .destination = destination,
                                  .protocol = IP_UDP,
                                  .ttl = output->socket->ttl,
-                                 .tos = output->socket->tos};
-    write_ipv4(net, &writer, &header, UDP_HEADER + (size_t)output->length);
+                                 .tos = output->socket->tos,
+                                 .dont_fragment = output->socket->discovery != UDP_DISCOVER_NEVER};
     struct udp_header ports = {.source_port = output->local.port, .destination_port = output->peer.port};
-    udp_write_pieces(&writer, &ports, way->source, destination,
-                     span_of(output->payload.data[0], output->payload.length[0]),
-                     span_of(output->payload.data[1], output->payload.length[1]));
-    (void)finish(net, slot, &writer);
+    if (!open_datagram(net, slot, way, &header, UDP_HEADER + output->payload.length, &writer, now)) {
+        return false;
+    }
+    udp_write(&writer, &ports, way->source, destination, output->payload);
+    return close_datagram(net, slot, &writer);
 }
 
 static bool transmit_udp(struct net *net, struct net_slot *slot, net_time now) {
@@ -206,12 +255,10 @@ static bool transmit_udp(struct net *net, struct net_slot *slot, net_time now) {
             udp_wait(&net->udp, &output);
             continue;
         }
-        if (answer == WAY_READY) {
-            write_datagram(net, slot, &way, &output);
-        }
+        bool made = answer == WAY_READY && write_datagram(net, slot, &way, &output, now);
         udp_sent(&net->udp, &output, answer == WAY_NONE ? way.error : ERR_NONE);
         datagram_changed(net, output.socket);
-        if (answer == WAY_READY) {
+        if (made) {
             return true;
         }
     }
@@ -256,8 +303,10 @@ static void write_tcp(const struct net *net, struct net_slot *slot, struct write
 }
 
 static bool write_segment(struct net *net, struct net_slot *slot, const struct way *way,
-                          const struct tcp_departure *out) {
+                          const struct tcp_departure *out, net_time now) {
     size_t header_length = tcp_header_length(&out->header);
+    size_t length = out->payload[0].length + out->payload[1].length;
+    uint32_t packets = out->gso_size != 0 ? (uint32_t)(length + out->gso_size - 1) / out->gso_size : 1;
     struct writer writer = begin(net, slot, way->destination, ETHER_IPV4);
     struct ipv4_header header = {.source = out->key.local_address,
                                  .destination = out->key.peer_address,
@@ -265,7 +314,8 @@ static bool write_segment(struct net *net, struct net_slot *slot, const struct w
                                  .ttl = out->ttl,
                                  .tos = out->tos,
                                  .dont_fragment = true};
-    write_ipv4(net, &writer, &header, header_length + out->payload[0].length + out->payload[1].length);
+    complete_header(net, &header, packets, now);
+    ipv4_write(&writer, &header, header_length + length);
     write_tcp(net, slot, &writer, out, header_length);
     slot->gso_size = out->gso_size;
     slot->header_length = out->gso_size != 0 ? (uint16_t)(HEADERS + header_length) : 0;
@@ -283,7 +333,7 @@ static bool transmit_tcp(struct net *net, struct net_slot *slot, net_time now) {
         case WAY_READY: break;
         }
         if (tcp_compose(net->tcp, &turn, slot->capacity - ETHERNET_HEADER, &out, now)) {
-            return write_segment(net, slot, &way, &out);
+            return write_segment(net, slot, &way, &out, now);
         }
     }
     return false;
@@ -291,13 +341,14 @@ static bool transmit_tcp(struct net *net, struct net_slot *slot, net_time now) {
 
 /* ---- Whose turn it is ---- */
 
-/* ARP and DHCP come first, for the others wait for what they bring; then the rest take turns. */
+/* ARP and DHCP come first, for the others wait for what they bring; a datagram that is being cut goes on
+ * before another is begun; then the rest take turns. */
 static bool transmit_one(struct net *net, struct net_slot *slot, net_time now) {
     static bool (*const takers[])(struct net * net, struct net_slot * slot,
                                   net_time now) = {transmit_tcp, transmit_udp, transmit_dns, transmit_icmp};
     const uint32_t count = sizeof takers / sizeof takers[0];
     net_pass_time(net, now);
-    if (transmit_arp(net, slot, now) || transmit_dhcp(net, slot, now)) {
+    if (transmit_arp(net, slot, now) || transmit_fragment(net, slot) || transmit_dhcp(net, slot, now)) {
         return true;
     }
     for (uint32_t i = 0; i < count; i++) {

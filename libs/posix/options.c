@@ -24,6 +24,7 @@ static const struct option options[] = {
     {IPPROTO_TCP, TCP_KEEPCNT, TCPIP_OPTION_KEEPCNT},
     {IPPROTO_IP, IP_TTL, TCPIP_OPTION_TTL},
     {IPPROTO_IP, IP_TOS, TCPIP_OPTION_TOS},
+    {IPPROTO_IP, IP_MTU_DISCOVER, TCPIP_OPTION_MTU_DISCOVER},
 };
 
 static const struct option *find(int level, int name) {

@@ -160,7 +160,7 @@ static enum error send_datagram(struct open_file *file, const uint8_t *buffer, s
 static ssize_t send_message(struct open_file *file, const void *data, size_t length, int flags,
                             const struct tcpip_endpoint *peer) {
     uint8_t near[DATAGRAM_NEAR], *buffer = near;
-    struct tcpip_datagram header = {.length = (uint32_t)length};
+    struct tcpip_datagram header = {0};
     if (length > DATAGRAM_MAX) {
         return posix_fail(ERR_MESSAGE_SIZE);
     }

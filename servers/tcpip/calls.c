@@ -8,7 +8,7 @@ _Static_assert(TCPIP_READY_IN == NET_READY_IN && TCPIP_READY_OUT == NET_READY_OU
                    TCPIP_READY_EOF == NET_READY_EOF,
                "readiness bits");
 _Static_assert(TCPIP_OPTION_NODELAY == NET_OPTION_NODELAY && TCPIP_OPTION_RCVBUF == NET_OPTION_RCVBUF &&
-                   TCPIP_OPTION_TOS == NET_OPTION_TOS,
+                   TCPIP_OPTION_TOS == NET_OPTION_TOS && TCPIP_OPTION_MTU_DISCOVER == NET_OPTION_MTU_DISCOVER,
                "options");
 _Static_assert(TCPIP_PEEK == NET_PEEK && TCPIP_TRUNCATED == NET_TRUNCATED, "datagram flags");
 

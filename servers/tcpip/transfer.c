@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define DATAGRAM_HEADER sizeof(struct tcpip_datagram)
+_Static_assert(DATAGRAM_HEADER + 65507 <= 65536, "the longest datagram fits into a message");
 
 struct net_endpoint endpoint_in(const struct tcpip_endpoint *endpoint) {
     struct net_endpoint in = {.address.family = (uint8_t)endpoint->family, .port = endpoint->port};
@@ -249,8 +250,7 @@ enum error try_receive_from(struct tcpip *tcpip, struct call *call) {
     if (error != ERR_NONE) {
         return error;
     }
-    struct tcpip_datagram header = {
-        .peer = endpoint_out(&peer), .flags = flags & NET_TRUNCATED, .length = (uint32_t)length};
+    struct tcpip_datagram header = {.peer = endpoint_out(&peer), .flags = flags & NET_TRUNCATED};
     memcpy(tcpip->scratch, &header, sizeof header);
     socket_refresh(tcpip, socket);
     if (call->request != NULL) {

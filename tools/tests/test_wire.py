@@ -11,6 +11,7 @@ from wire import (ACK, ARP_TYPE, CE, CWR, ECE, ECT, EVERY_OPTION, FIN, ICMP_NUMB
 
 ECHO, DISCARD, DAYTIME, CHARGEN, CLOSED = 7, 9, 13, 19, 4444
 PATTERN = bytes(n * 7 % 251 for n in range(100_000))
+LONG = bytes((n * 7 + n // 255) % 256 for n in range(65_507))
 
 
 def grow(wire):
@@ -281,6 +282,46 @@ def test_flood_of_fragments(guest, wire):
         wire.send_fragment(UDP_NUMBER, datagram, start, end, 5000)
     assert echoed(wire) == PATTERN[:1400]
     assert counters(guest)["ipv4_reassembly_overflow"] > 1000
+
+
+# ---- Fragments out ----
+
+@pytest.mark.parametrize("length", [1472, 1473, 1480, 2952, 2953, 9000, 40000, 65507])
+def test_udp_echo_of_any_length(wire, length):
+    wire.send_cut(UDP_NUMBER, udp(wire.ip, wire.guest_ip, 6000, ECHO, LONG[:length]), 1480, 1000 + length % 1000)
+    answer = wire.receive(lambda packet: packet.kind == "udp")
+    assert answer.payload == LONG[:length]
+    assert answer.whole == (length <= 1472), "DF on what is not cut, and only there"
+    assert answer.pieces == ([] if length <= 1472 else cut(bytes(length + 8), 1480))
+
+
+@pytest.mark.parametrize("length", [1472, 1473, 20000, 65507])
+def test_echo_request_of_any_length(wire, length):
+    wire.send_cut(ICMP_NUMBER, icmp(8, 0, 0x4321, LONG[:length]), 1480, length % 1000)
+    answer = wire.receive(lambda packet: packet.kind == "icmp")
+    assert (answer.type, answer.rest, answer.payload) == (0, 0x4321, LONG[:length])
+    assert not answer.whole and answer.pieces == ([] if length <= 1472 else cut(bytes(length + 8), 1480))
+
+
+def test_many_long_datagrams_at_once(guest, wire):
+    """What there is no room for is lost, and nothing else; the next one comes through."""
+    for number in range(50):
+        wire.send_cut(UDP_NUMBER, udp(wire.ip, wire.guest_ip, 6000, DISCARD, LONG[:60000]), 1480, number)
+        wire.send_cut(ICMP_NUMBER, icmp(8, 0, number, LONG[:60000]), 1480, number)
+        wire.ping()
+    wire.settle()
+    wire.drain()
+    wire.send_cut(UDP_NUMBER, udp(wire.ip, wire.guest_ip, 6000, ECHO, LONG[:65507]), 1480, 99)
+    assert echoed(wire) == LONG[:65507]
+
+
+def test_ids_are_no_counter_for_everybody(wire):
+    """RFC 6864: they differ from datagram to datagram; nobody learns from his own how much others get."""
+    idents = []
+    for number in range(20):
+        wire.send_udp(6000, ECHO, b"x")
+        idents.append(wire.receive(lambda packet: packet.kind == "udp").ident)
+    assert len(set(idents)) == 20
 
 
 # ---- Opening ----

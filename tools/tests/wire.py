@@ -113,6 +113,9 @@ class Packet:
     code: int = 0
     rest: int = 0
     payload: bytes = b""
+    ident: int = 0              # IPv4
+    whole: bool = False         # it must not be cut: DF
+    pieces: list = dataclasses.field(default_factory=list)      # if it came in pieces: where they begin and end
 
 
 def read_tcp(packet, body):
@@ -139,8 +142,28 @@ def read_icmp(packet, body):
 READERS = {ICMP_NUMBER: ("icmp", read_icmp), UDP_NUMBER: ("udp", read_udp), TCP_NUMBER: ("tcp", read_tcp)}
 
 
-def parse(frame):
-    """The Packet in a frame; None for what is neither ARP nor one of ours."""
+def put_together(packet, parts):
+    """The payload of an IPv4 packet. Of a fragment: that of the datagram if this was the last that was missing in `parts`;
+    None if others are."""
+    total, ident, place = struct.unpack("!HHH", packet[2:8])
+    start, more, payload = (place & 0x1fff) * 8, place >> 13 & 1, packet[20:total]
+    if not start and not more:
+        return payload, []
+    assert not place & 0x4000, "a fragment with DF"
+    assert not more or payload and len(payload) % 8 == 0, "a piece of odd length"
+    pieces = parts.setdefault((ident, packet[9:10] + packet[12:20]), {})
+    assert start not in pieces, "the same piece twice"
+    pieces[start] = payload, more
+    length = max(start + len(data) for start, (data, more) in pieces.items())
+    if any(more == (start + len(data) == length) for start, (data, more) in pieces.items()) or \
+            sum(len(data) for data, _ in pieces.values()) != length:
+        return None, []
+    ordered = sorted(pieces.items())
+    return b"".join(data for _, (data, _) in ordered), [(start, start + len(data)) for start, (data, _) in ordered]
+
+
+def parse(frame, parts=None):
+    """The Packet in a frame; None for what is neither ARP nor one of ours, or a piece of what is not complete yet."""
     kind, payload = struct.unpack("!H", frame[12:14])[0], frame[14:]
     if kind == ARP_TYPE:
         return Packet("arp", payload[14:18], payload[24:28], frame[:6], operation=payload[7])
@@ -151,8 +174,12 @@ def parse(frame):
     if payload[9] not in READERS:
         return None
     name, read = READERS[payload[9]]
-    packet = Packet(name, payload[12:16], payload[16:20], frame[:6], tos=payload[1])
-    read(packet, payload[20:total])
+    body, pieces = put_together(payload[:total], {} if parts is None else parts)
+    if body is None:
+        return None
+    packet = Packet(name, payload[12:16], payload[16:20], frame[:6], tos=payload[1], ident=struct.unpack("!H", payload[4:6])[0],
+                    whole=bool(payload[6] & 0x40), pieces=pieces)
+    read(packet, body)
     return packet
 
 
@@ -169,6 +196,7 @@ class Wire:
             probe.bind(("127.0.0.1", 0))
             self.remote = probe.getsockname()
         self.pings = 0
+        self.parts = {}         # fragments of what is not complete yet
 
     def netdev(self):
         """The -netdev value that leads here."""
@@ -191,6 +219,11 @@ class Wire:
         more = end < len(payload) if more is None else more
         self.send_ipv4(number, payload[start:end], ident=ident, fragment=more << 13 | start // 8, **fields)
 
+    def send_cut(self, number, payload, size, ident, **fields):
+        """A datagram in fragments of `size` bytes."""
+        for start in range(0, len(payload), size):
+            self.send_fragment(number, payload, start, start + size, ident, **fields)
+
     def send_udp(self, source_port, target_port, payload, **fields):
         self.send_ipv4(UDP_NUMBER, udp(self.ip, self.guest_ip, source_port, target_port, payload, **fields))
 
@@ -199,6 +232,7 @@ class Wire:
 
     def drain(self):
         """Forgets what has come so far."""
+        self.parts.clear()
         while self.next(0):
             pass
 
@@ -208,7 +242,7 @@ class Wire:
         while (left := deadline - time.monotonic()) >= 0 or limit == 0:
             self.socket.settimeout(max(left, 0))
             try:
-                packet = parse(self.socket.recv(65536))
+                packet = parse(self.socket.recv(65536), self.parts)
             except (TimeoutError, BlockingIOError):
                 return None
             if packet and packet.kind == "arp" and packet.operation == 1 and packet.target == self.ip:

@@ -5,44 +5,47 @@
 #define INTERNETWORK_CONTROL 0xc0
 #define TOS_KEPT             0x1e
 
-void icmp_init(struct icmp *icmp, struct net_counters *counters, net_time now) {
-    *icmp = (struct icmp){.tokens = ICMP_ERRORS_BURST, .refilled = now, .counters = counters};
+void icmp_init(struct icmp *icmp, struct arena *arena, struct net_counters *counters, net_time now) {
+    *icmp = (struct icmp){.tokens = ICMP_ERRORS_BURST, .refilled = now, .arena = arena, .counters = counters};
+    list_init(&icmp->items);
 }
 
-/* A slot with a copy of `payload`, otherwise empty; null when all are taken. */
-static struct icmp_slot *take_slot(struct icmp *icmp, struct span payload) {
-    for (uint32_t i = 0; i < ICMP_SLOTS; i++) {
-        struct icmp_slot *slot = &icmp->slot[i];
-        if (!slot->used && payload.length <= ICMP_PAYLOAD_MAX) {
-            slot->used = true;
-            icmp->in_use++;
-            slot->waiting = false;
-            if (payload.length != 0) {
-                memcpy(slot->payload, payload.data, payload.length);
-            }
-            slot->message = (struct icmp_message){.payload = {slot->payload, payload.length}};
-            return slot;
-        }
+/* A message with a copy of `payload`, otherwise empty, at the end of the queue; null when that is full. */
+static struct icmp_item *queue_message(struct icmp *icmp, struct span payload) {
+    size_t size = sizeof(struct icmp_item) + payload.length;
+    void *memory;
+    if (icmp->count == ICMP_WAITING_MAX || icmp->used + arena_cost(size) > ICMP_MEMORY_MAX ||
+        arena_take(icmp->arena, NET_OWNER_ENGINE, size, &memory) != ERR_NONE) {
+        icmp->counters->icmp_queue_full++;
+        return NULL;
     }
-    icmp->counters->icmp_queue_full++;
-    return NULL;
+    struct icmp_item *item = memory;
+    *item = (struct icmp_item){.message.payload = {item->bytes, payload.length}};
+    if (payload.length != 0) {
+        memcpy(item->bytes, payload.data, payload.length);
+    }
+    list_init(&item->link);
+    list_append(&icmp->items, &item->link);
+    icmp->count++;
+    icmp->used += arena_cost(size);
+    return item;
 }
 
 /* ---- In ---- */
 
 static void answer_echo(struct icmp *icmp, const struct ipv4_header *header,
                         const struct icmp_message *echo) {
-    struct icmp_slot *slot = take_slot(icmp, echo->payload);
-    if (slot == NULL) {
+    struct icmp_item *item = queue_message(icmp, echo->payload);
+    if (item == NULL) {
         return;
     }
     icmp->counters->icmp_echo++;
-    slot->source = header->destination;
-    slot->destination = header->source;
-    slot->tos = header->tos; /* RFC 1349 5.1 */
-    slot->message.type = ICMP_ECHO_REPLY;
-    slot->message.id = echo->id;
-    slot->message.sequence = echo->sequence;
+    item->source = header->destination;
+    item->destination = header->source;
+    item->tos = header->tos; /* RFC 1349 5.1 */
+    item->message.type = ICMP_ECHO_REPLY;
+    item->message.id = echo->id;
+    item->message.sequence = echo->sequence;
 }
 
 /* What an unreachable's code means to a sender (RFC 1122 3.2.2.1 and 4.2.3.9; as Linux's icmp_err_convert).
@@ -127,26 +130,26 @@ void icmp_error(struct icmp *icmp, uint8_t type, uint8_t code, struct span packe
     }
     size_t length =
         (size_t)(payload.data - packet.data) + payload.length; /* without what follows the packet */
-    struct icmp_slot *slot =
-        take_slot(icmp, span_slice(packet, 0, length < ICMP_QUOTE_MAX ? length : ICMP_QUOTE_MAX));
-    if (slot == NULL) {
+    struct icmp_item *item =
+        queue_message(icmp, span_slice(packet, 0, length < ICMP_QUOTE_MAX ? length : ICMP_QUOTE_MAX));
+    if (item == NULL) {
         return;
     }
     icmp->tokens--;
-    slot->source = header.destination;
-    slot->destination = header.source;
-    slot->tos = (header.tos & TOS_KEPT) | INTERNETWORK_CONTROL;
-    slot->message.type = type;
-    slot->message.code = code;
+    item->source = header.destination;
+    item->destination = header.source;
+    item->tos = (header.tos & TOS_KEPT) | INTERNETWORK_CONTROL;
+    item->message.type = type;
+    item->message.code = code;
 }
 
 /* ---- Out ---- */
 
 bool icmp_next(const struct icmp *icmp, struct icmp_output *output) {
-    for (uint32_t i = 0; i < ICMP_SLOTS && icmp->in_use != 0; i++) {
-        const struct icmp_slot *slot = &icmp->slot[i];
-        if (slot->used && !slot->waiting) {
-            *output = (struct icmp_output){slot->source, slot->destination, slot->message, i, slot->tos};
+    for (struct list *at = icmp->items.next; at != &icmp->items; at = at->next) {
+        struct icmp_item *item = LIST_ENTRY(at, struct icmp_item, link);
+        if (!item->waiting) {
+            *output = (struct icmp_output){item->source, item->destination, item->message, item, item->tos};
             return true;
         }
     }
@@ -154,16 +157,19 @@ bool icmp_next(const struct icmp *icmp, struct icmp_output *output) {
 }
 
 void icmp_sent(struct icmp *icmp, const struct icmp_output *output) {
-    icmp->slot[output->slot].used = false;
-    icmp->in_use--;
+    struct icmp_item *item = output->item;
+    list_remove(&item->link);
+    icmp->count--;
+    icmp->used -= arena_cost(sizeof *item + item->message.payload.length);
+    arena_give(icmp->arena, NET_OWNER_ENGINE, item);
 }
 
 void icmp_wait(struct icmp *icmp, const struct icmp_output *output) {
-    icmp->slot[output->slot].waiting = true;
+    output->item->waiting = true;
 }
 
 void icmp_wake(struct icmp *icmp) {
-    for (uint32_t i = 0; i < ICMP_SLOTS && icmp->in_use != 0; i++) {
-        icmp->slot[i].waiting = false;
+    for (struct list *at = icmp->items.next; at != &icmp->items; at = at->next) {
+        LIST_ENTRY(at, struct icmp_item, link)->waiting = false;
     }
 }

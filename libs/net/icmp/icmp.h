@@ -1,34 +1,39 @@
 /* icmp.h: ICMP for a host (RFC 792, RFC 1122 3.2.2): answers echoes, reports errors, and tells what errors
  * are about.
  *
- * Everything to be sent waits in a few slots. Errors are limited by a token bucket (RFC 1812 4.3.2.8) and
- * never sent about what RFC 1122 3.2.2 forbids. */
+ * What is to be sent waits in a queue, bounded in number and in memory. Errors are limited by a token bucket
+ * (RFC 1812 4.3.2.8) and never sent about what RFC 1122 3.2.2 forbids. */
 #pragma once
 
 #include <base/error.h>
+#include <net/arena.h>
 #include <net/counters.h>
 #include <net/types.h>
 #include <net/wire/icmp.h>
 
-#define ICMP_SLOTS        8
-#define ICMP_PAYLOAD_MAX  1472 /* larger echoes are not answered */
-#define ICMP_QUOTE_MAX    548  /* an error is at most 576 bytes long (RFC 1812 4.3.2.3) */
+#define ICMP_WAITING_MAX  64                  /* messages */
+#define ICMP_MEMORY_MAX   ((size_t)256 << 10) /* bytes of the arena that they may hold */
+#define ICMP_QUOTE_MAX    548                 /* an error is at most 576 bytes long (RFC 1812 4.3.2.3) */
 #define ICMP_ERRORS_BURST 50
 #define ICMP_ERROR_EVERY  (NET_SECOND / 1000)
 
-struct icmp_slot {
-    bool used, waiting;
+/* A message to be sent. */
+struct icmp_item {
+    struct list link;
+    bool waiting; /* its next hop is not known yet */
     uint8_t tos;
     uint32_t source, destination;
-    struct icmp_message message;
-    uint8_t payload[ICMP_PAYLOAD_MAX];
+    struct icmp_message message; /* its payload is `bytes` */
+    uint8_t bytes[];
 };
 
 struct icmp {
     uint32_t tokens;   /* errors that may be sent now */
     net_time refilled; /* up to when tokens have been counted */
-    uint32_t in_use;   /* slots: most of the time none, and then none is looked at */
-    struct icmp_slot slot[ICMP_SLOTS];
+    struct list items; /* the oldest first */
+    uint32_t count;
+    size_t used; /* bytes of the arena */
+    struct arena *arena;
     struct net_counters *counters;
 };
 
@@ -44,11 +49,11 @@ struct icmp_report {
 struct icmp_output {
     uint32_t source, destination;
     struct icmp_message message; /* its payload stays where it is until icmp_sent */
-    uint32_t slot;
+    struct icmp_item *item;
     uint8_t tos;
 };
 
-void icmp_init(struct icmp *icmp, struct net_counters *counters, net_time now);
+void icmp_init(struct icmp *icmp, struct arena *arena, struct net_counters *counters, net_time now);
 
 /* Takes in a message that was sent to `header->destination`; `to_us`: that is one of our own addresses, no
  * group or broadcast (echoes to those are not answered). True: it is an error about a packet of ours, *report

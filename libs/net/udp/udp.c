@@ -2,10 +2,10 @@
 #include <net/udp/udp.h>
 #include <net/wire/udp.h>
 
-#define PAYLOAD_MAX    65507 /* an IPv4 packet of 65,535 bytes */
-#define USUAL_DATAGRAM 1472
-
-void udp_init(struct udp *udp, struct net_counters *counters) {
+void udp_init(struct udp *udp, struct arena *arena, size_t most, struct net_counters *counters) {
+    udp->arena = arena;
+    udp->used = 0;
+    udp->most = most;
     udp->counters = counters;
     list_init(&udp->sending);
     for (uint32_t i = 0; i < UDP_BUCKETS; i++) {
@@ -13,17 +13,64 @@ void udp_init(struct udp *udp, struct net_counters *counters) {
     }
 }
 
-void udp_open(struct udp_socket *socket, uint8_t *memory, uint32_t receive_capacity, uint32_t send_capacity) {
-    *socket = (struct udp_socket){.ttl = IPV4_TTL};
+void udp_open(struct udp_socket *socket, net_owner owner) {
+    *socket = (struct udp_socket){.owner = owner, .ttl = IPV4_TTL, .discovery = UDP_DISCOVER_WANT};
     list_init(&socket->link);
     list_init(&socket->due);
-    ring_init(&socket->receive, memory, receive_capacity);
-    ring_init(&socket->send, memory + receive_capacity, send_capacity);
+    list_init(&socket->receive.messages);
+    list_init(&socket->send.messages);
+    socket->receive.limit = UDP_QUEUE_LIMIT;
+    socket->send.limit = UDP_QUEUE_LIMIT;
 }
 
-void udp_close(struct udp_socket *socket) {
+/* ---- Queues ---- */
+
+static struct udp_message *first_of(const struct udp_queue *queue) {
+    struct list *link = list_first(&queue->messages);
+    return link == NULL ? NULL : LIST_ENTRY(link, struct udp_message, link);
+}
+
+/* Puts a datagram at the end, whatever the limit says. */
+static enum error enqueue(struct udp *udp, const struct udp_socket *socket, struct udp_queue *queue,
+                          const struct net_endpoint *peer, struct span payload) {
+    void *memory;
+    size_t size = sizeof(struct udp_message) + payload.length;
+    enum error error = arena_take(udp->arena, socket->owner, size, &memory);
+    if (error != ERR_NONE) {
+        return error;
+    }
+    struct udp_message *message = memory;
+    *message = (struct udp_message){.peer = *peer, .length = (uint16_t)payload.length};
+    if (payload.length != 0) {
+        memcpy(message->bytes, payload.data, payload.length);
+    }
+    list_init(&message->link);
+    list_append(&queue->messages, &message->link);
+    queue->used += (uint32_t)arena_cost(size);
+    udp->used += arena_cost(size);
+    queue->length += (uint32_t)payload.length;
+    return ERR_NONE;
+}
+
+static void drop_first(struct udp *udp, const struct udp_socket *socket, struct udp_queue *queue) {
+    struct udp_message *message = first_of(queue);
+    size_t cost = arena_cost(sizeof *message + message->length);
+    queue->used -= (uint32_t)cost;
+    udp->used -= cost;
+    queue->length -= message->length;
+    list_remove(&message->link);
+    arena_give(udp->arena, socket->owner, message);
+}
+
+void udp_close(struct udp *udp, struct udp_socket *socket) {
     list_remove(&socket->link);
     list_remove(&socket->due);
+    while (first_of(&socket->receive) != NULL) {
+        drop_first(udp, socket, &socket->receive);
+    }
+    while (first_of(&socket->send) != NULL) {
+        drop_first(udp, socket, &socket->send);
+    }
 }
 
 /* ---- Ports ---- */
@@ -136,27 +183,14 @@ static struct udp_socket *find(struct udp *udp, const struct net_endpoint *local
     return best;
 }
 
-/* Puts a datagram at the end of a queue; false: it does not fit. */
-static bool enqueue(struct ring *ring, const struct net_endpoint *peer, struct span payload) {
-    struct udp_record record = {
-        .length = (uint16_t)payload.length, .port = peer->port, .address = peer->address};
-    if (ring_space(ring) < UDP_RECORD + payload.length) {
-        return false;
-    }
-    ring_append(ring, &record, UDP_RECORD);
-    ring_append(ring, payload.data, (uint32_t)payload.length);
-    return true;
-}
-
-static void drop_first(struct ring *ring) {
-    struct udp_record record;
-    ring_peek(ring, 0, &record, UDP_RECORD);
-    ring_consume(ring, (uint32_t)UDP_RECORD + record.length);
-}
-
 struct udp_socket *udp_input(struct udp *udp, const struct udp_arrival *arrival) {
     struct udp_socket *socket = find(udp, &arrival->destination, &arrival->source);
-    if (socket != NULL && !enqueue(&socket->receive, &arrival->source, arrival->payload)) {
+    if (socket == NULL) {
+        return NULL;
+    }
+    struct udp_queue *queue = &socket->receive;
+    if (queue->used > queue->limit || udp->used > udp->most ||
+        enqueue(udp, socket, queue, &arrival->source, arrival->payload) != ERR_NONE) {
         udp->counters->udp_queue_full++;
     }
     return socket;
@@ -189,11 +223,15 @@ enum error udp_send(struct udp *udp, struct udp_socket *socket, const void *data
     if (peer == NULL && !is_connected(socket)) {
         return ERR_DESTINATION_REQUIRED;
     }
-    if (length > PAYLOAD_MAX || UDP_RECORD + length > socket->send.capacity) {
+    if (length > UDP_PAYLOAD_MAX) {
         return ERR_MESSAGE_SIZE;
     }
-    if (!enqueue(&socket->send, peer != NULL ? peer : &socket->peer, span_of(data, length))) {
+    if (socket->send.used >= socket->send.limit) {
         return ERR_WOULD_BLOCK;
+    }
+    error = enqueue(udp, socket, &socket->send, peer != NULL ? peer : &socket->peer, span_of(data, length));
+    if (error != ERR_NONE) {
+        return error;
     }
     if (!list_is_linked(&socket->due)) {
         list_append(&udp->sending, &socket->due);
@@ -201,32 +239,34 @@ enum error udp_send(struct udp *udp, struct udp_socket *socket, const void *data
     return ERR_NONE;
 }
 
-enum error udp_receive(struct udp_socket *socket, void *data, size_t capacity, bool take, size_t *length,
-                       bool *truncated, struct net_endpoint *peer) {
+enum error udp_receive(struct udp *udp, struct udp_socket *socket, void *data, size_t capacity, bool take,
+                       size_t *length, bool *truncated, struct net_endpoint *peer) {
     enum error error = take_error(socket);
     if (error != ERR_NONE) {
         return error;
     }
-    struct udp_record record;
-    if (ring_peek(&socket->receive, 0, &record, UDP_RECORD) == 0) {
+    const struct udp_message *message = first_of(&socket->receive);
+    if (message == NULL) {
         return ERR_WOULD_BLOCK;
     }
-    *truncated = record.length > capacity;
-    uint32_t wanted = *truncated ? (uint32_t)capacity : record.length;
-    *length = ring_peek(&socket->receive, UDP_RECORD, data, wanted);
-    *peer = (struct net_endpoint){record.address, record.port};
+    *truncated = message->length > capacity;
+    *length = *truncated ? capacity : message->length;
+    if (*length != 0) {
+        memcpy(data, message->bytes, *length);
+    }
+    *peer = message->peer;
     if (take) {
-        drop_first(&socket->receive);
+        drop_first(udp, socket, &socket->receive);
     }
     return ERR_NONE;
 }
 
 bool udp_has_data(const struct udp_socket *socket) {
-    return ring_length(&socket->receive) != 0;
+    return first_of(&socket->receive) != NULL;
 }
 
 bool udp_has_space(const struct udp_socket *socket) {
-    return ring_space(&socket->send) >= UDP_RECORD + USUAL_DATAGRAM;
+    return socket->send.used <= socket->send.limit / 2;
 }
 
 /* ---- Out ---- */
@@ -234,18 +274,14 @@ bool udp_has_space(const struct udp_socket *socket) {
 bool udp_next(struct udp *udp, struct udp_output *output) {
     for (struct list *at = udp->sending.next; at != &udp->sending; at = at->next) {
         struct udp_socket *socket = LIST_ENTRY(at, struct udp_socket, due);
-        struct udp_record record;
         if (socket->waiting) {
             continue;
         }
-        ring_peek(&socket->send, 0, &record, UDP_RECORD);
-        *output = (struct udp_output){
-            .socket = socket,
-            .local = socket->local,
-            .peer = {record.address, record.port},
-            .length = record.length,
-            .payload = ring_readable(&socket->send, UDP_RECORD, record.length),
-        };
+        const struct udp_message *message = first_of(&socket->send);
+        *output = (struct udp_output){.socket = socket,
+                                      .local = socket->local,
+                                      .peer = message->peer,
+                                      .payload = {message->bytes, message->length}};
         return true;
     }
     return false;
@@ -253,14 +289,14 @@ bool udp_next(struct udp *udp, struct udp_output *output) {
 
 void udp_sent(struct udp *udp, const struct udp_output *output, enum error error) {
     struct udp_socket *socket = output->socket;
-    drop_first(&socket->send);
+    drop_first(udp, socket, &socket->send);
     if (error != ERR_NONE) {
         socket->error = error;
     } else {
         udp->counters->udp_out++;
     }
     list_remove(&socket->due);
-    if (ring_length(&socket->send) != 0) {
+    if (first_of(&socket->send) != NULL) {
         list_append(&udp->sending, &socket->due); /* the others' turn first */
     }
 }

@@ -1,27 +1,45 @@
 /* udp.h: datagram sockets (RFC 768, RFC 1122 4.1).
  *
  * A `struct udp_socket` belongs to the socket table above; linked into `struct udp` it can be found by its
- * port. Its two queues are rings over memory that the socket's owner has paid for; a datagram takes its
- * length and a small header. */
+ * port. Each datagram in one of its two queues stands in memory of its own, which the socket's owner pays
+ * for; a queue takes in one more as long as its limit is not reached (SO_RCVBUF, SO_SNDBUF), so that also a
+ * small one has room for the longest datagram. */
 #pragma once
 
 #include <base/error.h>
 #include <base/list.h>
 #include <base/random.h>
 #include <base/span.h>
+#include <net/arena.h>
 #include <net/counters.h>
-#include <net/stream/ring.h>
 #include <net/types.h>
 
 #define UDP_BUCKETS         64
 #define UDP_EPHEMERAL_FIRST 32768
-#define UDP_EPHEMERAL_COUNT 28232 /* up to 60999, as Linux */
-/* What a datagram takes in a queue beside its payload. */
-#define UDP_RECORD (sizeof(struct udp_record))
+#define UDP_EPHEMERAL_COUNT 28232  /* up to 60999, as Linux */
+#define UDP_PAYLOAD_MAX     65507  /* an IPv4 packet of 65,535 bytes */
+#define UDP_QUEUE_LIMIT     212992 /* as Linux's net.core.rmem_default */
 
-struct udp_record {
-    uint16_t length, port;
-    struct net_address address; /* whom it came from, or goes to */
+/* What to do about DF and the path's MTU (IP_MTU_DISCOVER, with Linux's values). */
+enum udp_discovery {
+    UDP_DISCOVER_NEVER = 0, /* no DF; what is too long for the path is cut */
+    UDP_DISCOVER_WANT = 1,  /* DF; what is known to be too long is cut, without DF */
+    UDP_DISCOVER_DO = 2,    /* DF; what is known to be too long is refused */
+    UDP_DISCOVER_PROBE = 3  /* DF; only what is too long for the link is refused */
+};
+
+/* A datagram that waits. */
+struct udp_message {
+    struct list link;
+    struct net_endpoint peer; /* whom it came from, or goes to */
+    uint16_t length;
+    uint8_t bytes[];
+};
+
+struct udp_queue {
+    struct list messages; /* the oldest first */
+    uint32_t used, limit; /* bytes of the arena */
+    uint32_t length;      /* bytes of payload */
 };
 
 struct udp_socket {
@@ -29,17 +47,21 @@ struct udp_socket {
     struct list due;           /* in udp.sending, while there is something to send */
     struct net_endpoint local; /* port 0: not bound; address any: all of ours */
     struct net_endpoint peer;  /* port 0: not connected */
-    struct ring receive, send;
+    struct udp_queue receive, send;
+    net_owner owner;  /* pays for what is in the queues */
     enum error error; /* pending, out of ICMP or ARP */
     bool broadcast;   /* may send to broadcast addresses */
     bool shares_port; /* bound with `reuse` */
     bool waiting;     /* the next hop of its first datagram is not known yet */
     uint8_t ttl, tos;
+    uint8_t discovery; /* enum udp_discovery */
 };
 
 struct udp {
     struct list bucket[UDP_BUCKETS];
     struct list sending;
+    size_t used, most; /* bytes of the arena that all queues hold; beyond that nothing more is taken in */
+    struct arena *arena;
     struct net_counters *counters;
 };
 
@@ -49,20 +71,20 @@ struct udp_arrival {
     struct span payload;
 };
 
-/* A datagram to be sent. Its payload stands in at most two pieces in the socket's queue until udp_sent. */
+/* A datagram to be sent. Its payload stands in the socket's queue until udp_sent. */
 struct udp_output {
     struct udp_socket *socket;
     struct net_endpoint local, peer; /* local.address any: the route chooses */
-    uint16_t length;
-    struct ring_pieces payload;
+    struct span payload;
 };
 
-void udp_init(struct udp *udp, struct net_counters *counters);
+/* most: bytes of the arena that what comes in may fill. */
+void udp_init(struct udp *udp, struct arena *arena, size_t most, struct net_counters *counters);
 
-/* Makes an unbound socket. `memory`: receive_capacity bytes, then send_capacity bytes, powers of two. */
-void udp_open(struct udp_socket *socket, uint8_t *memory, uint32_t receive_capacity, uint32_t send_capacity);
-/* Takes it out of all lists; its memory is the caller's again, what was not sent is lost. */
-void udp_close(struct udp_socket *socket);
+/* Makes an unbound socket. */
+void udp_open(struct udp_socket *socket, net_owner owner);
+/* Takes it out of all lists; what was not sent or not taken is lost. */
+void udp_close(struct udp *udp, struct udp_socket *socket);
 
 /* Port 0: an ephemeral one, by chance (RFC 6056). The address must have been checked to be ours or any. A
  * port is shared only if all who are bound to it allow that (reuse): nobody else can take their datagrams.
@@ -82,16 +104,16 @@ struct udp_socket *udp_report(struct udp *udp, const struct net_endpoint *local,
                               const struct net_endpoint *peer, enum error error);
 
 /* Queues a datagram. `peer` null: the connected one. The pending error comes first, and is cleared.
- * ERR_DESTINATION_REQUIRED, ERR_MESSAGE_SIZE (more than the queue can ever hold, or 65,507), ERR_WOULD_BLOCK
- * (full). The socket is bound. */
+ * ERR_DESTINATION_REQUIRED, ERR_MESSAGE_SIZE (more than UDP_PAYLOAD_MAX), ERR_WOULD_BLOCK (full), ERR_QUOTA,
+ * ERR_NO_MEMORY. The socket is bound. */
 enum error udp_send(struct udp *udp, struct udp_socket *socket, const void *data, size_t length,
                     const struct net_endpoint *peer);
 /* Takes the oldest datagram: *length bytes of it are copied, *truncated tells that there were more. `take`
  * false: looks only. The pending error comes first, and is cleared. ERR_WOULD_BLOCK: none. */
-enum error udp_receive(struct udp_socket *socket, void *data, size_t capacity, bool take, size_t *length,
-                       bool *truncated, struct net_endpoint *peer);
+enum error udp_receive(struct udp *udp, struct udp_socket *socket, void *data, size_t capacity, bool take,
+                       size_t *length, bool *truncated, struct net_endpoint *peer);
 
-/* Is there a datagram? Is there room to send one of usual size? */
+/* Is there a datagram? Is so much of the queue free (half, as in Linux) that it is worth sending? */
 bool udp_has_data(const struct udp_socket *socket);
 bool udp_has_space(const struct udp_socket *socket);
 

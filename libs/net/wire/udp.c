@@ -30,12 +30,7 @@ bool udp_checksum_good(struct span bytes, uint32_t source, uint32_t destination)
 
 void udp_write(struct writer *writer, const struct udp_header *header, uint32_t source, uint32_t destination,
                struct span payload) {
-    udp_write_pieces(writer, header, source, destination, payload, (struct span){0});
-}
-
-void udp_write_pieces(struct writer *writer, const struct udp_header *header, uint32_t source,
-                      uint32_t destination, struct span first, struct span second) {
-    size_t length = UDP_HEADER + first.length + second.length;
+    size_t length = UDP_HEADER + payload.length;
     uint8_t *start = write_space(writer, UDP_HEADER);
     uint8_t *data = write_space(writer, length - UDP_HEADER);
     if (start == NULL || data == NULL || length > UINT16_MAX) {
@@ -50,8 +45,7 @@ void udp_write_pieces(struct writer *writer, const struct udp_header *header, ui
     struct checksum sum = {0};
     checksum_add_pseudo(&sum, source, destination, IP_UDP, (uint32_t)length);
     checksum_add(&sum, start, UDP_HEADER);
-    checksum_copy(&sum, data, first.data, first.length);
-    checksum_copy(&sum, data + first.length, second.data, second.length);
+    checksum_copy(&sum, data, payload.data, payload.length);
     uint16_t value = checksum_value(&sum);
     struct writer place = writer_of(start + 6, 2);
     write_be16(&place, value != 0 ? value : 0xffff); /* 0 would say: no sum */

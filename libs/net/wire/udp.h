@@ -19,6 +19,3 @@ bool udp_checksum_good(struct span bytes, uint32_t source, uint32_t destination)
  */
 void udp_write(struct writer *writer, const struct udp_header *header, uint32_t source, uint32_t destination,
                struct span payload);
-/* The same for a payload that stands in two pieces. */
-void udp_write_pieces(struct writer *writer, const struct udp_header *header, uint32_t source,
-                      uint32_t destination, struct span first, struct span second);

@@ -10,10 +10,13 @@
 
 static struct net_counters counters;
 static struct icmp icmp;
+static struct arena arena;
+static uint8_t memory[1 << 20] __attribute__((aligned(64)));
 
 static int set_up(void **state) {
     counters = (struct net_counters){0};
-    icmp_init(&icmp, &counters, NET_SECOND);
+    (void)!arena_init(&arena, memory, sizeof memory, 1, 0);
+    icmp_init(&icmp, &arena, &counters, NET_SECOND);
     return 0;
 }
 
@@ -32,7 +35,7 @@ static struct span packet(struct ipv4_header header, uint8_t first, size_t lengt
 }
 
 static void echo(bool to_us, size_t length) {
-    static uint8_t data[2000] = "ping data";
+    static uint8_t data[65507] = "ping data";
     struct icmp_message message = {.type = ICMP_ECHO, .id = 7, .sequence = 9, .payload = {data, length}};
     struct icmp_report report;
     assert_false(icmp_input(&icmp, &from_peer, &message, to_us, &report));
@@ -53,20 +56,39 @@ static void an_echo_is_answered(void **state) {
     assert_false(icmp_next(&icmp, &output));
 }
 
-static void echoes_to_groups_and_too_many_or_large_ones_are_not(void **state) {
+static void take_all(int count) {
     struct icmp_output output;
-    echo(false, 10);
-    echo(true, ICMP_PAYLOAD_MAX + 1);
-    assert_false(icmp_next(&icmp, &output));
-    for (int i = 0; i < ICMP_SLOTS + 3; i++) {
-        echo(true, 10);
-    }
-    assert_int_equal(counters.icmp_queue_full, 1 + 3);
-    for (int i = 0; i < ICMP_SLOTS; i++) {
+    for (int i = 0; i < count; i++) {
         assert_true(icmp_next(&icmp, &output));
         icmp_sent(&icmp, &output);
     }
     assert_false(icmp_next(&icmp, &output));
+    assert_int_equal(arena.used, 0);
+}
+
+static void echoes_to_groups_and_too_many_are_not(void **state) {
+    struct icmp_output output;
+    echo(false, 10);
+    assert_false(icmp_next(&icmp, &output));
+    for (int i = 0; i < ICMP_WAITING_MAX + 3; i++) {
+        echo(true, 10);
+    }
+    assert_int_equal(counters.icmp_queue_full, 3);
+    take_all(ICMP_WAITING_MAX);
+}
+
+/* Of any length, as long as there is memory for what waits. */
+static void long_echoes_are_answered(void **state) {
+    struct icmp_output output;
+    echo(true, 65507);
+    assert_true(icmp_next(&icmp, &output));
+    assert_int_equal(output.message.payload.length, 65507);
+    echo(true, 65507);
+    assert_int_equal(counters.icmp_queue_full, 0);
+    echo(true, 65507);
+    assert_int_equal(counters.icmp_queue_full, 1);
+    assert_true(arena.used <= ICMP_MEMORY_MAX);
+    take_all(2);
 }
 
 static void who_waits_is_passed_over(void **state) {
@@ -197,7 +219,8 @@ static void an_error_without_a_quote_is_counted(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(an_echo_is_answered, set_up),
-        cmocka_unit_test_setup(echoes_to_groups_and_too_many_or_large_ones_are_not, set_up),
+        cmocka_unit_test_setup(echoes_to_groups_and_too_many_are_not, set_up),
+        cmocka_unit_test_setup(long_echoes_are_answered, set_up),
         cmocka_unit_test_setup(who_waits_is_passed_over, set_up),
         cmocka_unit_test_setup(errors_are_sent_about_what_may_be_reported, set_up),
         cmocka_unit_test_setup(a_long_packet_is_quoted_in_part, set_up),

@@ -395,7 +395,9 @@ static void test_budget_bounds_sending(void **state) {
     net_owner other;
     assert_int_equal(net_owner_open(s->net, &other), ERR_NONE); /* somebody else has a budget of their own */
     net_socket_id datagram;
-    assert_int_equal(net_open(s->net, NET_DATAGRAM, s->owner, &datagram), ERR_QUOTA);
+    struct net_endpoint peer = {{NET_IPV4, {10, 0, 0, 2}}, 9};
+    assert_int_equal(net_open(s->net, NET_DATAGRAM, s->owner, &datagram), ERR_NONE);
+    assert_int_equal(net_send_to(s->net, datagram, bytes, 1000, &peer, s->now), ERR_QUOTA);
     free(bytes);
     script_stop(s);
 }

@@ -8,29 +8,31 @@
 
 #include <net/udp/udp.h>
 
-enum { RECEIVE = 1024, SEND = 512, SOCKETS = 3 };
+enum { MEMORY = 1 << 20, SOCKETS = 3 };
 
 static struct net_counters counters;
 static struct udp udp;
 static struct udp_socket socket[SOCKETS];
-static uint8_t memory[SOCKETS][RECEIVE + SEND];
+static struct arena arena;
+static uint8_t memory[MEMORY] __attribute__((aligned(64)));
 static struct random dice;
 
 static int set_up(void **state) {
     counters = (struct net_counters){0};
     random_seed(&dice, 1, 1);
-    udp_init(&udp, &counters);
+    (void)!arena_init(&arena, memory, MEMORY, 2, MEMORY / 2);
+    udp_init(&udp, &arena, MEMORY / 4, &counters);
     for (int i = 0; i < SOCKETS; i++) {
-        udp_open(&socket[i], memory[i], RECEIVE, SEND);
+        udp_open(&socket[i], 1);
     }
     return 0;
 }
 
 static int tear_down(void **state) {
     for (int i = 0; i < SOCKETS; i++) {
-        udp_close(&socket[i]);
+        udp_close(&udp, &socket[i]);
     }
-    return list_is_empty(&udp.sending) ? 0 : -1;
+    return list_is_empty(&udp.sending) && arena.used == 0 && udp.used == 0 ? 0 : -1;
 }
 
 static struct net_endpoint at(uint32_t address, uint16_t port) {
@@ -79,7 +81,7 @@ static void a_port_is_shared_only_if_all_allow_it(void **state) {
     assert_int_equal(udp_bind(&udp, &socket[0], &all, false, &dice), ERR_NONE);
     assert_int_equal(udp_bind(&udp, &socket[1], &one, true, &dice), ERR_ADDRESS_IN_USE);
     assert_int_equal(udp_bind(&udp, &socket[1], &all, true, &dice), ERR_ADDRESS_IN_USE);
-    udp_close(&socket[0]);
+    udp_close(&udp, &socket[0]);
     assert_int_equal(udp_bind(&udp, &socket[1], &one, true, &dice), ERR_NONE);
     assert_int_equal(udp_bind(&udp, &socket[2], &one, false, &dice), ERR_ADDRESS_IN_USE);
     assert_int_equal(udp_bind(&udp, &socket[2], &one, true, &dice), ERR_NONE);
@@ -91,37 +93,98 @@ static void datagrams_keep_their_bounds_and_senders(void **state) {
     bool truncated;
     struct net_endpoint peer;
     assert_int_equal(bind(0, 0, 53), ERR_NONE);
-    assert_int_equal(udp_receive(&socket[0], text, 16, true, &length, &truncated, &peer), ERR_WOULD_BLOCK);
+    assert_int_equal(udp_receive(&udp, &socket[0], text, 16, true, &length, &truncated, &peer),
+                     ERR_WOULD_BLOCK);
     assert_false(udp_has_data(&socket[0]));
     arrive(7, 70, 1, 53, "first");
     arrive(8, 80, 1, 53, "");
     arrive(9, 90, 1, 53, "third");
     assert_true(udp_has_data(&socket[0]));
     for (int taken = 0; taken < 2; taken++) { /* peeked, then taken */
-        assert_int_equal(udp_receive(&socket[0], text, 16, taken, &length, &truncated, &peer), ERR_NONE);
+        assert_int_equal(udp_receive(&udp, &socket[0], text, 16, taken, &length, &truncated, &peer),
+                         ERR_NONE);
         assert_int_equal(length, 5);
         assert_memory_equal(text, "first", 5);
         assert_int_equal(net_ipv4_value(&peer.address), 7);
         assert_int_equal(peer.port, 70);
         assert_false(truncated);
     }
-    assert_int_equal(udp_receive(&socket[0], text, 16, true, &length, &truncated, &peer), ERR_NONE);
+    assert_int_equal(udp_receive(&udp, &socket[0], text, 16, true, &length, &truncated, &peer), ERR_NONE);
     assert_int_equal(length, 0);
-    assert_int_equal(udp_receive(&socket[0], text, 3, true, &length, &truncated, &peer), ERR_NONE);
+    assert_int_equal(udp_receive(&udp, &socket[0], text, 3, true, &length, &truncated, &peer), ERR_NONE);
     assert_int_equal(length, 3);
     assert_true(truncated);
-    assert_int_equal(udp_receive(&socket[0], text, 16, true, &length, &truncated, &peer), ERR_WOULD_BLOCK);
+    assert_int_equal(udp_receive(&udp, &socket[0], text, 16, true, &length, &truncated, &peer),
+                     ERR_WOULD_BLOCK);
 }
 
+/* One more is taken as long as the limit is not passed; then as many are lost as come. */
 static void a_full_queue_drops_and_counts(void **state) {
     assert_int_equal(bind(0, 0, 53), ERR_NONE);
-    char long_text[101] = {0};
+    char long_text[101] = {0}, text[200];
+    size_t length;
+    bool truncated;
+    struct net_endpoint peer;
     memset(long_text, 'x', 100);
-    uint32_t fit = RECEIVE / (100 + UDP_RECORD);
-    for (uint32_t i = 0; i < fit + 2; i++) {
+    uint32_t cost = (uint32_t)arena_cost(sizeof(struct udp_message) + 100);
+    socket[0].receive.limit = 4 * cost;
+    for (uint32_t i = 0; i < 5 + 2; i++) {
         assert_ptr_equal(arrive(7, 70, 1, 53, long_text), &socket[0]);
+        assert_int_equal(counters.udp_queue_full, i < 5 ? 0 : i - 4);
     }
+    assert_int_equal(socket[0].receive.length, 500);
+    assert_int_equal(socket[0].receive.used, 5 * cost);
+    assert_int_equal(udp_receive(&udp, &socket[0], text, 200, true, &length, &truncated, &peer), ERR_NONE);
+    assert_ptr_equal(arrive(7, 70, 1, 53, long_text), &socket[0]);
     assert_int_equal(counters.udp_queue_full, 2);
+}
+
+/* All sockets together leave room for others, and an owner stays within its budget. */
+static void memory_is_bounded(void **state) {
+    static char large[8001];
+    memset(large, 'x', 8000);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(bind(i, 0, (uint16_t)(53 + i)), ERR_NONE);
+        socket[i].receive.limit = MEMORY;
+    }
+    for (int i = 0; i < 200; i++) {
+        (void)arrive(7, 70, 1, (uint16_t)(53 + i % 2), large);
+    }
+    assert_in_range(udp.used, MEMORY / 4, MEMORY / 4 + 2 * 16384);
+    assert_true(counters.udp_queue_full > 100);
+    udp.most = MEMORY;
+    for (int i = 0; i < 200; i++) {
+        (void)arrive(7, 70, 1, 53, large);
+    }
+    assert_true(arena.charged[1] <= MEMORY / 2);
+    assert_true(counters.udp_queue_full > 200);
+}
+
+static void the_longest_datagram(void **state) {
+    static char large[UDP_PAYLOAD_MAX + 1], got[UDP_PAYLOAD_MAX + 1];
+    struct net_endpoint peer = at(7, 70), from;
+    struct udp_output output;
+    size_t length;
+    bool truncated;
+    for (size_t i = 0; i < sizeof large; i++) {
+        large[i] = (char)(i * 5 + i / 250);
+    }
+    socket[0].send.limit = socket[0].receive.limit = 256; /* the first one always fits */
+    assert_int_equal(bind(0, 0, 53), ERR_NONE);
+    assert_int_equal(udp_send(&udp, &socket[0], large, sizeof large, &peer), ERR_MESSAGE_SIZE);
+    assert_int_equal(udp_send(&udp, &socket[0], large, UDP_PAYLOAD_MAX, &peer), ERR_NONE);
+    assert_int_equal(udp_send(&udp, &socket[0], large, 1, &peer), ERR_WOULD_BLOCK);
+    assert_true(udp_next(&udp, &output));
+    assert_int_equal(output.payload.length, UDP_PAYLOAD_MAX);
+    assert_memory_equal(output.payload.data, large, UDP_PAYLOAD_MAX);
+    struct udp_arrival arrival = {peer, at(1, 53), output.payload};
+    assert_ptr_equal(udp_input(&udp, &arrival), &socket[0]);
+    udp_sent(&udp, &output, ERR_NONE);
+    assert_int_equal(udp_receive(&udp, &socket[0], got, sizeof got, true, &length, &truncated, &from),
+                     ERR_NONE);
+    assert_int_equal(length, UDP_PAYLOAD_MAX);
+    assert_false(truncated);
+    assert_memory_equal(got, large, UDP_PAYLOAD_MAX);
 }
 
 static void ephemeral_ports_differ(void **state) {
@@ -132,14 +195,27 @@ static void ephemeral_ports_differ(void **state) {
 }
 
 static void sending_needs_a_peer_and_room(void **state) {
-    char big[SEND] = {0};
+    static char big[100000];
     struct net_endpoint peer = at(7, 70);
+    struct udp_output output;
     assert_int_equal(bind(0, 0, 53), ERR_NONE);
+    socket[0].send.limit = 1024;
     assert_int_equal(udp_send(&udp, &socket[0], "x", 1, NULL), ERR_DESTINATION_REQUIRED);
-    assert_int_equal(udp_send(&udp, &socket[0], big, sizeof big, &peer), ERR_MESSAGE_SIZE);
+    assert_true(udp_has_space(&socket[0]));
     assert_int_equal(udp_send(&udp, &socket[0], big, 300, &peer), ERR_NONE);
-    assert_int_equal(udp_send(&udp, &socket[0], big, 300, &peer), ERR_WOULD_BLOCK);
+    assert_true(udp_has_space(&socket[0])); /* 512 are half */
+    assert_int_equal(udp_send(&udp, &socket[0], big, 300, &peer), ERR_NONE);
     assert_false(udp_has_space(&socket[0]));
+    assert_int_equal(udp_send(&udp, &socket[0], big, 300, &peer), ERR_WOULD_BLOCK);
+    assert_true(udp_next(&udp, &output));
+    udp_sent(&udp, &output, ERR_NONE);
+    assert_true(udp_has_space(&socket[0]));
+    socket[0].send.limit = 2 * MEMORY;
+    enum error error = ERR_NONE;
+    while (error == ERR_NONE) {
+        error = udp_send(&udp, &socket[0], big, 60000, &peer);
+    }
+    assert_int_equal(error, ERR_QUOTA);
 }
 
 static void sockets_take_turns(void **state) {
@@ -154,12 +230,13 @@ static void sockets_take_turns(void **state) {
         assert_true(udp_next(&udp, &output));
         assert_ptr_equal(output.socket, &socket[i % 2]);
         assert_int_equal(output.peer.port, 70);
-        assert_memory_equal(output.payload.data[0], i < 2 ? "ab" : "cd", 2);
+        assert_int_equal(output.payload.length, 2);
+        assert_memory_equal(output.payload.data, i < 2 ? "ab" : "cd", 2);
         udp_sent(&udp, &output, ERR_NONE);
     }
     assert_false(udp_next(&udp, &output));
     assert_int_equal(counters.udp_out, 4);
-    assert_int_equal(ring_length(&socket[0].send), 0);
+    assert_int_equal(socket[0].send.used, 0);
 }
 
 static void who_waits_for_a_neighbour_holds_up_nobody_else(void **state) {
@@ -189,8 +266,9 @@ static void errors_reach_connected_sockets_only(void **state) {
     assert_int_equal(connect(0, 7, 70), ERR_NONE);
     local = at(1, socket[0].local.port);
     assert_ptr_equal(udp_report(&udp, &local, &peer, ERR_REFUSED), &socket[0]);
-    assert_int_equal(udp_receive(&socket[0], text, 4, true, &length, &truncated, &from), ERR_REFUSED);
-    assert_int_equal(udp_receive(&socket[0], text, 4, true, &length, &truncated, &from), ERR_WOULD_BLOCK);
+    assert_int_equal(udp_receive(&udp, &socket[0], text, 4, true, &length, &truncated, &from), ERR_REFUSED);
+    assert_int_equal(udp_receive(&udp, &socket[0], text, 4, true, &length, &truncated, &from),
+                     ERR_WOULD_BLOCK);
     assert_int_equal(bind(1, 0, 53), ERR_NONE);
     local = at(1, 53);
     assert_null(udp_report(&udp, &local, &peer, ERR_REFUSED));
@@ -203,7 +281,7 @@ static void closing_forgets_what_was_to_be_sent(void **state) {
     assert_int_equal(connect(0, 7, 70), ERR_NONE);
     assert_int_equal(udp_send(&udp, &socket[0], "ab", 2, NULL), ERR_NONE);
     uint16_t port = socket[0].local.port;
-    udp_close(&socket[0]);
+    udp_close(&udp, &socket[0]);
     assert_false(udp_next(&udp, &output));
     assert_null(arrive(7, 70, 1, port, "x"));
 }
@@ -216,6 +294,8 @@ int main(void) {
         TEST(a_port_is_shared_only_if_all_allow_it),
         TEST(datagrams_keep_their_bounds_and_senders),
         TEST(a_full_queue_drops_and_counts),
+        TEST(memory_is_bounded),
+        TEST(the_longest_datagram),
         TEST(ephemeral_ports_differ),
         TEST(sending_needs_a_peer_and_room),
         TEST(sockets_take_turns),

@@ -25,8 +25,15 @@ typedef uint16_t in_port_t;
 #define IPPROTO_IPV6 41
 #define IPPROTO_RAW  255
 
-#define IP_TOS 1
-#define IP_TTL 2
+#define IP_TOS          1
+#define IP_TTL          2
+#define IP_MTU_DISCOVER 10
+
+/* Values of IP_MTU_DISCOVER. */
+#define IP_PMTUDISC_DONT  0 /* never DF */
+#define IP_PMTUDISC_WANT  1 /* DF, and what is too long for the path is cut; the default */
+#define IP_PMTUDISC_DO    2 /* DF, and what is too long for the path is refused */
+#define IP_PMTUDISC_PROBE 3 /* DF; only what is too long for the link is refused */
 
 #define IPV6_UNICAST_HOPS 16
 #define IPV6_V6ONLY       26
