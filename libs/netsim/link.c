@@ -1,4 +1,7 @@
 /* link.c: a bad cable; read link.h first. */
+#include <net/wire/checksum.h>
+#include <net/wire/ethernet.h>
+#include <net/wire/ipv4.h>
 #include <netsim/link.h>
 
 void link_init(struct link *link, const struct link_config *config, uint64_t seed) {
@@ -18,6 +21,11 @@ static bool is_lost(struct link *link) {
     return happens(link, link->config.loss);
 }
 
+/* Bytes that wait before a frame that comes now. */
+static uint64_t queued_at(const struct link *link, net_time now) {
+    return link->busy_until > now ? (link->busy_until - now) * link->config.rate / NET_SECOND : 0;
+}
+
 /* When the last bit of the frame has left, waiting behind those before it; NET_NEVER: no room in the queue.
  */
 static net_time departure(struct link *link, size_t length, net_time now) {
@@ -25,8 +33,7 @@ static net_time departure(struct link *link, size_t length, net_time now) {
         return now;
     }
     net_time start = link->busy_until > now ? link->busy_until : now;
-    uint64_t queued = (start - now) * link->config.rate / NET_SECOND;
-    if (link->config.queue != 0 && queued + length > link->config.queue) {
+    if (link->config.queue != 0 && queued_at(link, now) + length > link->config.queue) {
         return NET_NEVER;
     }
     link->busy_until = start + length * NET_SECOND / link->config.rate;
@@ -36,6 +43,8 @@ static net_time departure(struct link *link, size_t length, net_time now) {
 struct link_fate link_carry(struct link *link, size_t length, net_time now) {
     struct link_fate fate = {0};
     link->sent++;
+    fate.mark = happens(link, link->config.mark) ||
+                (link->config.mark_from != 0 && queued_at(link, now) >= link->config.mark_from);
     net_time left = departure(link, length, now);
     if (left == NET_NEVER || is_lost(link)) {
         link->lost++;
@@ -49,6 +58,18 @@ struct link_fate link_carry(struct link *link, size_t length, net_time now) {
         fate.corrupt[i] = happens(link, link->config.corrupt);
     }
     return fate;
+}
+
+void link_mark(uint8_t *frame, size_t length) {
+    bool ipv4 = length >= ETHERNET_HEADER + IPV4_HEADER && frame[12] == 8 && frame[13] == 0;
+    uint8_t *packet = frame + ETHERNET_HEADER, ecn = ipv4 ? packet[1] & 3 : 0;
+    if (ecn == 1 || ecn == 2) {
+        uint16_t old = (uint16_t)(packet[0] << 8 | packet[1]), sum = (uint16_t)(packet[10] << 8 | packet[11]);
+        packet[1] |= 3;
+        sum = checksum_update(sum, old, (uint16_t)(packet[0] << 8 | packet[1]));
+        packet[10] = (uint8_t)(sum >> 8);
+        packet[11] = (uint8_t)sum;
+    }
 }
 
 /* Not of the padding: nobody reads that. */

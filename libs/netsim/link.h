@@ -19,6 +19,10 @@ struct link_config {
     net_time delay, jitter;
     uint64_t rate;  /* bytes a second; 0: without limit */
     uint32_t queue; /* bytes; 0: without limit */
+    /* ECN (RFC 3168): what is capable of it is marked instead of lost, by chance, or as soon as so many bytes
+     * wait before it; 0: never. */
+    uint16_t mark;
+    uint32_t mark_from;
 };
 
 struct link {
@@ -34,9 +38,12 @@ struct link_fate {
     uint32_t copies;
     net_time arrival[2];
     bool corrupt[2];
+    bool mark;
 };
 
 void link_init(struct link *link, const struct link_config *config, uint64_t seed);
 struct link_fate link_carry(struct link *link, size_t length, net_time now);
+/* Sets CE in an IPv4 packet that says that its ends know what it means. */
+void link_mark(uint8_t *frame, size_t length);
 /* Turns one bit. */
 void link_damage(struct link *link, uint8_t *frame, size_t length);

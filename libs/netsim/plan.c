@@ -66,7 +66,9 @@ static void draw_link(struct random *random, struct link_config *link) {
     if (chance(random, 40)) {
         link->rate = between_doublings(random, 16 << 10, 128 << 20);
         link->queue = draw_queue(random, link);
+        link->mark_from = chance(random, 30) ? (uint32_t)between(random, 3000, link->queue) : 0;
     }
+    link->mark = chance(random, 10) ? (uint16_t)between(random, 1, 200) : 0;
 }
 
 /* Thousandths that are lost, whatever of. */
@@ -94,6 +96,8 @@ static void draw_engine(struct random *random, struct plan *plan, uint32_t index
     config->new_reno = chance(random, 30);
     config->no_timestamps = chance(random, 25);
     config->no_sack = chance(random, 25);
+    config->ask_ecn = chance(random, 40);
+    config->no_ecn = chance(random, 10);
     plan->merging[index] = chance(random, 25) ? between(random, 10, 2 * MILLISECOND) : 0;
     plan->memory[index] = chance(random, 90) ? 16 << 20 : between(random, 640 << 10, 2 << 20);
 }
@@ -229,17 +233,19 @@ void plan_draw(struct plan *plan, uint64_t seed) {
 static void print_engine(const struct plan *plan, uint32_t index, FILE *out) {
     const struct net_config *c = &plan->config[index];
     const struct link_config *l = &plan->link[index];
-    fprintf(out, "  engine %u: mtu %u, buffers %u %u, memory %zu%s%s%s%s%s, merging every %llu us\n",
+    fprintf(out, "  engine %u: mtu %u, buffers %u %u, memory %zu%s%s%s%s%s%s%s, merging every %llu us\n",
             index + 1, c->mtu, c->send_buffer, c->receive_buffer, plan->memory[index],
             c->checksum_out ? ", sums" : "", c->segment_out ? ", cuts" : "",
             c->new_reno ? ", newreno" : ", cubic", c->no_timestamps ? ", no timestamps" : "",
-            c->no_sack ? ", no sack" : "", (unsigned long long)plan->merging[index]);
+            c->no_sack ? ", no sack" : "", c->ask_ecn ? ", asks for ecn" : "", c->no_ecn ? ", no ecn" : "",
+            (unsigned long long)plan->merging[index]);
     fprintf(
         out,
         "    link: delay %llu us, jitter %llu us, rate %llu, queue %u; thousandths: loss %u, burst %u %u, "
-        "reorder %u, duplicate %u, corrupt %u\n",
+        "reorder %u, duplicate %u, corrupt %u, mark %u or from %u bytes\n",
         (unsigned long long)l->delay, (unsigned long long)l->jitter, (unsigned long long)l->rate, l->queue,
-        l->loss, l->burst_starts, l->burst_goes_on, l->reorder, l->duplicate, l->corrupt);
+        l->loss, l->burst_starts, l->burst_goes_on, l->reorder, l->duplicate, l->corrupt, l->mark,
+        l->mark_from);
 }
 
 static void print_manners(const struct traffic_manners *m, FILE *out) {

@@ -193,9 +193,12 @@ static struct flight pop(struct sim *sim) {
 
 /* On heap memory of exactly the frame's size, so that the sanitizer sees every step beyond its end. */
 static void launch(struct sim_node *from, struct sim_node *to, const uint8_t *frame, size_t length,
-                   net_time arrival, bool damaged) {
+                   net_time arrival, bool marked, bool damaged) {
     uint8_t *copy = malloc(length);
     memcpy(copy, frame, length);
+    if (marked) {
+        link_mark(copy, length);
+    }
     if (damaged) {
         link_damage(&from->link, copy, length);
     }
@@ -217,7 +220,7 @@ void sim_send(struct sim_node *node, const uint8_t *frame, size_t length) {
         for (uint32_t i = 0; i < sim->node_count; i++) {
             struct sim_node *to = &sim->node[i];
             if (to != node && (mac_is_group(destination) || mac_equal(destination, to->mac))) {
-                launch(node, to, frame, length, fate.arrival[copy], fate.corrupt[copy]);
+                launch(node, to, frame, length, fate.arrival[copy], fate.mark, fate.corrupt[copy]);
             }
         }
     }

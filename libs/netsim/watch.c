@@ -113,6 +113,8 @@ static struct sequence edge_of(const struct sight *sight) {
 static void see_syn(struct sight *sight) {
     struct watch_end *from = sight->from;
     const struct tcp_options *options = &sight->tcp.options;
+    uint8_t marks = sight->tcp.flags & (TCP_ECE | TCP_CWR);
+    from->ecn_offered |= marks == (has(sight, TCP_ACK) ? TCP_ECE : TCP_ECE | TCP_CWR);
     if (from->syn_sent && seq_equal(from->iss, sight->tcp.seq)) {
         return;
     }
@@ -128,7 +130,8 @@ static void see_syn(struct sight *sight) {
                                .mss = options->mss != 0 ? options->mss : 536,
                                .shift = options->window_scale < 14 ? options->window_scale : 14,
                                .scale_offered = options->has_window_scale,
-                               .stamp_offered = options->has_timestamp};
+                               .stamp_offered = options->has_timestamp,
+                               .ecn_offered = from->ecn_offered};
     sight->to->heard = sight->to->acked = false;
 }
 
@@ -152,11 +155,25 @@ static void check_ack(struct watch *watch, struct sight *sight) {
     from->acked = true;
 }
 
+/* RFC 3168 6.1.1: a SYN asks by ECE and CWR, its answer agrees by ECE alone. 6.1.4, 6.1.5: what is not new
+ * text is not capable. */
+static void check_ecn(struct watch *watch, struct sight *sight) {
+    bool capable = (sight->ip.tos & 3) != 0;
+    if (capable && !(sight->from->ecn_offered && sight->to->ecn_offered)) {
+        fail(watch, sight, "capable of ECN without agreement", sight->tcp.flags, sight->ip.tos);
+    }
+    bool is_new = seq_after_or_at(sight->tcp.seq, sight->from->sent);
+    if (capable && (!is_new || sight->text.length == 0)) {
+        fail(watch, sight, "capable of ECN though no new text", sight->tcp.seq.value,
+             sight->from->sent.value);
+    }
+}
+
 static void check_text(struct watch *watch, struct sight *sight) {
     struct watch_end *from = sight->from;
     uint32_t text = (uint32_t)sight->text.length;
     struct sequence seq = sight->tcp.seq, end = seq_add(seq, text);
-    if (seq_after(seq, from->sent)) {
+    if (seq_after(seq, from->sent) && !watch_of(watch, from->address)->gives_up) {
         fail(watch, sight, "leaves a hole before what it sends", seq.value, from->sent.value);
     }
     bool probes = from->told && text == 1 && seq_equal(seq, from->told_edge);
@@ -167,6 +184,7 @@ static void check_text(struct watch *watch, struct sight *sight) {
     if (text != 0 && sight->to->mss != 0 && text + options > sight->to->mss) {
         fail(watch, sight, "sends a larger segment than the peer takes", text, sight->to->mss);
     }
+    check_ecn(watch, sight);
     from->sent = seq_max(from->sent, seq_add(seq, length_of(sight)));
 }
 

@@ -5,6 +5,7 @@
  *  - the right edge of the window never moves left, but for what rounding to its scale takes;
  *  - no text beyond the window as far as it is known, but for one byte that probes a shut one;
  *  - no hole: text starts at most where what was sent before ends; no segment larger than the peer takes;
+ *  - packets are capable of ECN only where both ends have agreed on it, and only with new text (RFC 3168);
  *  - SACK tells of nothing that has not come, the clock of timestamps never goes back, and a connection that
  *    has agreed on timestamps has one in each segment.
  *
@@ -21,7 +22,7 @@ struct watch_end {
     uint32_t address;
     uint16_t port;
     bool syn_sent, acked, told, heard, stamped;
-    bool scale_offered, stamp_offered;
+    bool scale_offered, stamp_offered, ecn_offered;
     uint8_t shift;
     uint16_t mss;                /* what it takes, by its SYN */
     struct sequence iss, sent;   /* sent: the end of all that it has sent */
@@ -39,6 +40,7 @@ struct watch_connection {
 struct watch_tally {
     uint32_t address;
     uint64_t segments, text, arrived; /* text: bytes; arrived: segments that reached it */
+    bool gives_up;                    /* it could not even send some, for want of a neighbour: holes may be */
 };
 
 struct watch {

@@ -137,6 +137,9 @@ static bool see_sent(void *context, struct sim_node *from, const uint8_t *frame,
     if (world->plan.wrap != PLAN_WRAP_NONE && world->scouting) {
         scout(world, frame, length);
     }
+    if (net_counters(sim_net(from))->arp_unanswered != 0) {
+        watch_of(&world->watch, 0x0a000001u + index)->gives_up = true;
+    }
     watch_sent(&world->watch, span_of(frame, length), sim_now(world->sim));
     if (is_silenced(world, index, frame)) {
         return false;
@@ -363,7 +366,7 @@ static void check_effort(struct world *world, uint32_t index) {
             }
         }
     }
-    uint64_t most_text = 4 * (text + flows * 8192);
+    uint64_t most_text = 4 * (text + flows * (8192 + UINT64_C(4) * world->plan.config[index].mtu));
     uint64_t most_segments = 2 * (tally->arrived + tally->text / 536 + flows * 40);
     if (tally->text > most_text || tally->segments > most_segments) {
         verdict_fail(&world->verdict, sim_now(world->sim),

@@ -30,6 +30,7 @@ struct part {
     uint32_t length;
     struct tcp_options options;
     bool lost;
+    uint8_t tos;
 };
 
 static struct span write_frame(struct bench *bench, const struct part *part) {
@@ -44,6 +45,7 @@ static struct span write_frame(struct bench *bench, const struct part *part) {
     struct ipv4_header ip = {.source = 1 + (uint32_t)part->from,
                              .destination = 2 - (uint32_t)part->from,
                              .protocol = IP_TCP,
+                             .tos = part->tos,
                              .ttl = 64};
     ethernet_write(&writer, &(struct ethernet_header){{{2}}, {{4}}, ETHER_IPV4});
     ipv4_write(&writer, &ip, tcp_header_length(&tcp) + part->length);
@@ -204,6 +206,26 @@ static void timestamps(void **state) {
     wants(bench, "clock of timestamps goes back");
 }
 
+static void capable_of_ecn_without_agreement(void **state) {
+    struct bench *bench = *state;
+    PLAY(.from = A, .flags = TCP_ACK, .seq = 101, .ack = 501, .window = 4000, .length = 9, .tos = 2);
+    wants(bench, "without agreement");
+}
+
+static void capable_of_ecn_though_not_new(void **state) {
+    struct bench *bench = *state;
+    watch_init(&bench->watch, &bench->verdict);
+    PLAY(.from = A, .flags = TCP_SYN | TCP_ECE | TCP_CWR, .seq = 100, .window = 4000);
+    PLAY(.from = B, .flags = TCP_SYN | TCP_ACK | TCP_ECE, .seq = 500, .ack = 101, .window = 4000);
+    PLAY(.from = A, .flags = TCP_ACK, .seq = 101, .ack = 501, .window = 4000, .length = 9, .tos = 2);
+    assert_false(bench->verdict.failed);
+    PLAY(.from = A, .flags = TCP_ACK, .seq = 101, .ack = 501, .window = 4000, .length = 9, .tos = 2);
+    wants(bench, "no new text");
+    bench->verdict.failed = false;
+    PLAY(.from = A, .flags = TCP_ACK, .seq = 110, .ack = 501, .window = 4000, .tos = 2);
+    wants(bench, "no new text");
+}
+
 static void a_new_attempt_begins_anew(void **state) {
     struct bench *bench = *state;
     PLAY(.from = B, .flags = TCP_SYN | TCP_ACK, .seq = 70000, .ack = 101, .window = 4000,
@@ -227,6 +249,8 @@ int main(void) {
         TEST(sack_of_what_has_not_come),
         TEST(sack_blocks_that_make_no_sense),
         TEST(timestamps),
+        TEST(capable_of_ecn_without_agreement),
+        TEST(capable_of_ecn_though_not_new),
         TEST(a_new_attempt_begins_anew),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
