@@ -31,6 +31,18 @@ void congestion_init(struct congestion *congestion, const struct congestion_kind
         (struct congestion){.kind = kind, .cwnd = initial_window(mss), .ssthresh = WINDOW_MAX, .mss = mss};
 }
 
+void congestion_sent(struct congestion *congestion, uint32_t pipe, struct sequence una, struct sequence end) {
+    if (pipe > congestion->used || seq_after_or_at(una, congestion->used_until)) {
+        congestion->used = pipe;
+        congestion->used_until = end;
+    }
+}
+
+bool congestion_is_used(const struct congestion *congestion) {
+    bool slow_start = congestion->cwnd < congestion->ssthresh;
+    return (slow_start ? 2 * congestion->used : congestion->used + congestion->mss) >= congestion->cwnd;
+}
+
 void congestion_acked(struct congestion *congestion, uint32_t acked, uint32_t srtt, net_time now) {
     if (congestion->answered) {
         return;
@@ -47,7 +59,8 @@ void congestion_acked(struct congestion *congestion, uint32_t acked, uint32_t sr
 /* A window that has been reduced because of a mark is not reduced again (RFC 3168 6.1.2, as in Linux). */
 static void reduce(struct congestion *congestion, uint32_t flight) {
     if (!congestion->answered) {
-        congestion->ssthresh = congestion->kind->threshold(congestion, flight);
+        uint32_t most = flight > congestion->used ? flight : congestion->used;
+        congestion->ssthresh = congestion->kind->threshold(congestion, most);
     }
     congestion->counted = 0;
     congestion->reduced = true;

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <net/types.h>
+#include <net/wire/sequence.h>
 #include <stdbool.h>
 
 struct congestion;
@@ -32,7 +33,11 @@ struct cubic {
 struct congestion {
     const struct congestion_kind *kind;
     uint32_t cwnd, ssthresh; /* bytes */
-    uint32_t counted;        /* bytes acknowledged towards the next step of cwnd (RFC 3465) */
+    /* How much of cwnd is made use of: the most that was on its way since what ends at used_until was sent.
+     */
+    uint32_t used; /* bytes */
+    struct sequence used_until;
+    uint32_t counted; /* bytes acknowledged towards the next step of cwnd (RFC 3465) */
     uint16_t mss;
     bool reduced;  /* by any cause; the peer has not been told (CWR, RFC 3168 6.1.2) */
     bool answered; /* a mark has reduced this window: neither growth nor another reduction in it */
@@ -42,12 +47,17 @@ struct congestion {
 
 /* The initial window of RFC 6928: ten segments. */
 void congestion_init(struct congestion *congestion, const struct congestion_kind *kind, uint16_t mss);
+/* With the segment that ends at `end` `pipe` bytes are on their way; everything before `una` has arrived. */
+void congestion_sent(struct congestion *congestion, uint32_t pipe, struct sequence una, struct sequence end);
+/* Is cwnd what holds us back (RFC 7661 4.1)? By what was sent in the last round trip and not by what is out
+ * now: ACKs come several at once, and nothing is sent before all of them are taken in. */
+bool congestion_is_used(const struct congestion *congestion);
 /* `acked` new bytes were acknowledged outside of loss recovery while cwnd was what held us back. */
 void congestion_acked(struct congestion *congestion, uint32_t acked, uint32_t srtt, net_time now);
 /* The greatest whole number whose cube is not above `value`. */
 uint32_t congestion_cube_root(uint64_t value);
-/* Loss, told by duplicate ACKs: sets ssthresh (RFC 5681 equation 4); what cwnd is meanwhile, recovery.c says.
- */
+/* Loss, told by duplicate ACKs: sets ssthresh (RFC 5681 equation 4) by what was on its way when the last ACKs
+ * came, which is at least `flight`; what cwnd is meanwhile, recovery.c says. */
 void congestion_lost(struct congestion *congestion, uint32_t flight);
 /* Loss, told by a timeout. `again`: the same segment has timed out before, ssthresh stays (RFC 5681 3.1). */
 void congestion_timed_out(struct congestion *congestion, uint32_t flight, bool again);

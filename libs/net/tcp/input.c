@@ -304,9 +304,6 @@ static bool is_duplicate(const struct arrival *in, uint32_t news) {
 static void take_acknowledged(struct arrival *in) {
     struct tcb *tcb = in->tcb;
     struct sequence ack = in->header->ack;
-    bool slow_start = tcb->congestion.cwnd < tcb->congestion.ssthresh;
-    uint32_t flight = tcp_flight(tcb);
-    bool limited = (slow_start ? 2 * flight : flight + tcb->snd.mss) >= tcb->congestion.cwnd;
     uint32_t bytes = ack.value - tcp_send_start(tcb).value;
     uint32_t acked = tcp_min(bytes, buffer_length(&tcb->send));
     ring_consume(&tcb->send.ring, acked);
@@ -316,7 +313,7 @@ static void take_acknowledged(struct arrival *in) {
     tcb->snd.una = ack;
     tcb->snd.nxt = seq_max(tcb->snd.nxt, ack);
     tcb->retries = 0;
-    if (!tcb->recovery.active && limited) {
+    if (!tcb->recovery.active && congestion_is_used(&tcb->congestion)) {
         congestion_acked(&tcb->congestion, acked, tcb->rtt.srtt, in->now);
     }
     bool impatient = tcb->scoreboard != NULL || !tcb->recovery.active || !tcb->recovery.partial_seen;

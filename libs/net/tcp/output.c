@@ -283,6 +283,7 @@ static void count_sent(struct tcp *tcp, struct tcb *tcb, const struct plan *plan
         tcp_tail_sent(tcp, tcb, plan->resend);
     }
     tcb->congestion.last_sent = now;
+    congestion_sent(&tcb->congestion, tcp_sack_pipe(tcb), tcb->snd.una, tcb->snd.max);
 }
 
 static void compose_data(struct tcp *tcp, struct tcb *tcb, const struct plan *plan, struct tcp_departure *out,

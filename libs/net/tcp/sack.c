@@ -187,8 +187,9 @@ static void enter(struct tcp *tcp, struct tcb *tcb, net_time now) {
     tcb->recovery.active = true;
     tcb->recovery.partial_seen = false;
     tcb->recovery.recover = tcb->snd.max;
-    board->flight = tcp_flight(tcb);
-    board->delivered = board->sent = 0;
+    board->flight = tcp_max(tcp_flight(tcb), tcb->congestion.used);
+    board->delivered = board->flight - tcp_flight(tcb); /* came just now; nothing was sent in its place yet */
+    board->sent = 0;
     congestion_lost(&tcb->congestion, board->flight);
     tcb->retransmit_due = true;
     rtt_resent(&tcb->rtt);

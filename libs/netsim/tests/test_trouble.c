@@ -88,7 +88,7 @@ static void a_link_that_goes_and_returns(void **state) {
 }
 
 static void a_silence_of_a_minute(void **state) {
-    start(1, 200000, 200000);
+    start(1, 400000, 400000); /* more than the cable carries before the silence */
     run_for(NET_SECOND / 4);
     sim_link(a)->config.loss = sim_link(b)->config.loss = 1000;
     run_for(60 * NET_SECOND);

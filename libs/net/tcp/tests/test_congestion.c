@@ -97,6 +97,27 @@ static void who_loses_sooner_leaves_room(void **state) {
     assert_int_equal(congestion.ssthresh, 49 * MSS);
 }
 
+/* By the most that was out in a round trip; a new one begins when what was sent then has arrived. */
+static void the_window_is_used_or_not(void **state) {
+    struct congestion congestion;
+    start(&congestion, &CONGESTION_NEW_RENO, 20);
+    assert_int_equal(congestion.cwnd, 10 * MSS);
+    assert_false(congestion_is_used(&congestion));
+    congestion_sent(&congestion, 9 * MSS, seq_of(0), seq_of(9 * MSS));
+    assert_true(congestion_is_used(&congestion));
+    congestion_sent(&congestion, 2 * MSS, seq_of(8 * MSS), seq_of(10 * MSS)); /* ACKs came meanwhile */
+    assert_true(congestion_is_used(&congestion));
+    congestion_lost(&congestion, 2 * MSS);
+    assert_int_equal(congestion.ssthresh, 9 * MSS / 2);
+    congestion_sent(&congestion, 3 * MSS, seq_of(9 * MSS), seq_of(12 * MSS));
+    assert_false(congestion_is_used(&congestion));
+    congestion_lost(&congestion, 6 * MSS);
+    assert_int_equal(congestion.ssthresh, 3 * MSS);
+    congestion.ssthresh = 20 * MSS; /* slow start: half of it is enough */
+    congestion_sent(&congestion, 5 * MSS, seq_of(12 * MSS), seq_of(17 * MSS));
+    assert_true(congestion_is_used(&congestion));
+}
+
 /* RFC 3168 6.1.2: a loss, or a timeout, in a window that a mark has reduced reduces it no further; slow start
  * after the timeout is not held back. */
 static void a_mark_and_a_loss_are_one_reduction(void **state) {
@@ -139,6 +160,7 @@ int main(void) {
         cmocka_unit_test(cubic_follows_its_curve),
         cmocka_unit_test(cubic_is_no_worse_than_new_reno),
         cmocka_unit_test(who_loses_sooner_leaves_room),
+        cmocka_unit_test(the_window_is_used_or_not),
         cmocka_unit_test(a_mark_and_a_loss_are_one_reduction),
         cmocka_unit_test(a_mark_never_widens),
     };

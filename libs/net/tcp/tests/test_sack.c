@@ -43,6 +43,39 @@ static const struct net_counters *counters(struct script *s) {
     return net_counters(s->net);
 }
 
+/* ACKs come several at once, and nothing is sent before all are taken in: the window has been used all the
+ * same. */
+static void test_acks_that_come_together(void **state) {
+    struct script *s = *state;
+    script_send(s, 40 * MSS);
+    take_full(s, 0, 10);
+    QUIET();
+    for (uint32_t i = 2; i <= 10; i += 2) {
+        IN(.flags = ACK, .seq = 1, .ack = AT(i));
+    }
+    take_full(s, 10, 20);
+    QUIET();
+}
+
+/* And a loss that they tell of is a loss out of all that was on its way, whose place is free for others. */
+static void test_a_loss_after_acks_that_come_together(void **state) {
+    struct script *s = *state;
+    script_send(s, 40 * MSS);
+    take_full(s, 0, 10);
+    for (uint32_t i = 2; i <= 6; i += 2) {
+        IN(.flags = ACK, .seq = 1, .ack = AT(i));
+    }
+    for (uint32_t i = 8; i <= 10; i++) {
+        told(s, 6, 7, i);
+    }
+    take_full(s, 6, 1);
+    take_full(s, 10, 4); /* half of ten */
+    QUIET();
+    IN(.flags = ACK, .seq = 1, .ack = AT(10));
+    take_full(s, 14, 1);
+    QUIET();
+}
+
 /* Ten out; 0 and 4 are lost. */
 static void test_two_holes_in_one_round_trip(void **state) {
     struct script *s = *state;
@@ -359,6 +392,8 @@ static void test_fin_is_sent_again(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        WITH(test_acks_that_come_together),
+        WITH(test_a_loss_after_acks_that_come_together),
         WITH(test_two_holes_in_one_round_trip),
         WITH(test_bytes_tell_of_loss),
         WITH(test_ranges_tell_of_loss),
