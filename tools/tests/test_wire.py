@@ -541,6 +541,9 @@ def test_ack_of_what_was_not_sent(guest, wire):
     before = counters(guest)
     peer.send(ACK, b"forged", ack=peer.taken + 1000, seq=peer.sent)
     peer.challenged()
+    peer.send(RST, seq=peer.sent + 10)
+    peer.quiet()                # RFC 5961 7: at most two answers a second
+    time.sleep(1)
     peer.send(ACK, b"forged", ack=peer.taken - 1_000_000, seq=peer.sent)
     peer.challenged()
     still_works(peer)

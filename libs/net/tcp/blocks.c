@@ -65,6 +65,12 @@ void tcp_blocks_duplicate(struct tcb *tcb, struct sequence start, struct sequenc
     tcb->duplicate_due = tcb->sack && seq_before(start, end);
 }
 
+bool tcp_blocks_end_at(const struct tcb *tcb, struct sequence seq) {
+    const struct reassembly *reassembly = tcb->reassembly;
+    uint32_t count = reassembly != NULL ? reassembly->gaps.count : 0;
+    return count != 0 && seq_equal(seq, seq_add(tcb->rcv.nxt, reassembly->gaps.range[count - 1].end));
+}
+
 static uint32_t most_blocks(const struct tcb *tcb) {
     return tcb->clock.on ? TCP_SACK_MAX - 1 : TCP_SACK_MAX;
 }

@@ -106,20 +106,51 @@ static void syn_sent_input(struct tcp *tcp, struct tcb *tcb, const struct tcp_se
     tcp_check_output(tcp, tcb, now);
 }
 
-/* ---- 3.10.7.4, first: check the sequence number ---- */
+/* An answer to what does not fit could meet another such answer for ever, and be asked for by anybody (RFC
+ * 5961 7): each connection gives at most two a second. Text and FIN are always answered: they are no
+ * answers. */
+static bool may_answer(struct arrival *in) {
+    bool is_answer = segment_length(in->segment) == 0 || (in->header->flags & TCP_SYN) != 0;
+    return tcp_may_answer(&in->tcb->answered, in->now) || !is_answer;
+}
 
-/* In SYN-RECEIVED the peer's SYN may come again: alone, because our SYN-ACK was lost; with an ACK, when both
- * have opened at once, and then all that is new in it stands behind the SYN. */
-static enum verdict check_repeated_syn(struct arrival *in) {
+/* ---- SYN-RECEIVED, before 3.10.7.4 ---- */
+
+/* The peer's SYN may come again: alone, because our SYN-ACK was lost; with an ACK, when both have opened at
+ * once, and then all that is new in it stands behind the SYN. */
+static enum verdict take_repeated_syn(struct arrival *in) {
     if ((in->header->flags & TCP_ACK) != 0) {
         in->seq = seq_add(in->seq, 1);
         return GO_ON;
     }
-    tcp_ecn_repeated(in->tcb, in->segment);
-    in->tcb->syn_due = true;
-    tcp_mark_due(in->tcp, in->tcb);
+    if (may_answer(in)) {
+        tcp_ecn_repeated(in->tcb, in->segment);
+        in->tcb->syn_due = true;
+        tcp_mark_due(in->tcp, in->tcb);
+    }
     return DROP;
 }
+
+/* 3.5.2, second group: what acknowledges something else than our SYN is reset, wherever it stands. */
+static enum verdict check_handshake(struct arrival *in) {
+    const struct tcb *tcb = in->tcb;
+    uint8_t flags = in->header->flags;
+    if (tcb->state != TCP_SYN_RECEIVED || (flags & TCP_RST) != 0) {
+        return GO_ON;
+    }
+    bool has_ack = (flags & TCP_ACK) != 0;
+    struct sequence ack = in->header->ack;
+    if (has_ack && (seq_before_or_at(ack, tcb->snd.una) || seq_after(ack, tcb->snd.max))) {
+        in->tcp->counters->tcp_bad_ack++;
+        tcp_reply_reset(in->tcp, in->segment);
+        return DROP;
+    }
+    bool again = (flags & TCP_SYN) != 0 && seq_equal(in->seq, tcb->irs);
+    bool expected = !has_ack || tcb->listener == NULL;
+    return again && expected ? take_repeated_syn(in) : GO_ON;
+}
+
+/* ---- 3.10.7.4, first: check the sequence number ---- */
 
 /* The four cases of 3.4's table. With the window shut, what is at rcv.nxt is acceptable as far as its ACK
  * goes. */
@@ -134,17 +165,6 @@ static bool acceptable(const struct arrival *in, uint32_t length, uint32_t windo
     return seq_within(in->seq, nxt, window) || seq_within(seq_add(in->seq, length - 1), nxt, window);
 }
 
-/* An answer to what is out of the window could meet another such answer for ever; empty segments get at most
- * two a second. */
-static enum verdict excuse(struct arrival *in, uint32_t length) {
-    struct tcb *tcb = in->tcb;
-    if (length == 0 && tcb->excused != 0 && in->now - tcb->excused < NET_SECOND / 2) {
-        return DROP;
-    }
-    tcb->excused = in->now;
-    return ACK_AND_DROP;
-}
-
 static enum verdict refuse(struct arrival *in, uint32_t length) {
     struct tcb *tcb = in->tcb;
     if (length != 0 && seq_before(in->seq, tcb->rcv.nxt)) {
@@ -154,10 +174,19 @@ static enum verdict refuse(struct arrival *in, uint32_t length) {
     } else {
         in->tcp->counters->tcp_out_of_window++;
     }
-    if ((in->header->flags & TCP_RST) != 0) {
-        return DROP;
-    }
-    return excuse(in, length);
+    bool reset = (in->header->flags & TCP_RST) != 0;
+    return !reset && may_answer(in) ? ACK_AND_DROP : DROP;
+}
+
+/* Where a RST may stand (RFC 5961 3.2). Beside rcv.nxt: behind all that has arrived, for a peer that resets
+ * while something is missing; and at the FIN that has been taken, for a peer that counts it not (both as in
+ * Linux). */
+static bool resets_exactly(const struct arrival *in) {
+    const struct tcb *tcb = in->tcb;
+    struct sequence seq = in->header->seq;
+    bool at_fin = tcb->fin_taken && seq_equal(seq_add(seq, 1), tcb->rcv.nxt);
+    bool reset = (in->header->flags & TCP_RST) != 0;
+    return reset && (seq_equal(seq, tcb->rcv.nxt) || at_fin || (tcb->sack && tcp_blocks_end_at(tcb, seq)));
 }
 
 /* Cuts off what lies before and behind the window. */
@@ -184,18 +213,14 @@ static enum verdict check_sequence(struct arrival *in) {
     struct tcb *tcb = in->tcb;
     uint32_t length = segment_length(in->segment);
     bool syn = (in->header->flags & TCP_SYN) != 0;
-    if (syn && tcb->state == TCP_SYN_RECEIVED && seq_equal(in->seq, tcb->irs) &&
-        (in->header->flags & TCP_RST) == 0) {
-        return check_repeated_syn(in);
-    }
     bool reset = (in->header->flags & TCP_RST) != 0;
     if (!reset && tcp_clock_is_old(&tcb->clock, &in->header->options, in->now)) {
         in->tcp->counters->tcp_old_timestamp++;
-        return excuse(in, length);
+        return may_answer(in) ? ACK_AND_DROP : DROP;
     }
     uint32_t window = tcb->rcv.adv.value - tcb->rcv.nxt.value;
     if (!acceptable(in, length, window)) {
-        return refuse(in, length);
+        return resets_exactly(in) ? GO_ON : refuse(in, length);
     }
     if (!reset) {
         tcp_clock_take(&tcb->clock, in->header, tcb->rcv.acked, in->now);
@@ -209,7 +234,7 @@ static enum verdict check_sequence(struct arrival *in) {
 /* ---- Second: check the RST bit (with RFC 5961 section 3) ---- */
 
 static enum verdict challenge(struct arrival *in) {
-    if (tcp_may_challenge(in->tcp, in->now)) {
+    if (tcp_may_answer(&in->tcb->answered, in->now)) {
         tcp_ack_now(in->tcp, in->tcb);
     }
     return DROP;
@@ -219,7 +244,7 @@ static enum verdict check_reset(struct arrival *in) {
     if ((in->header->flags & TCP_RST) == 0) {
         return GO_ON;
     }
-    if (!seq_equal(in->header->seq, in->tcb->rcv.nxt)) {
+    if (!resets_exactly(in)) {
         in->tcp->counters->tcp_bad_reset++;
         return challenge(in);
     }
@@ -267,12 +292,6 @@ static void take_window(struct arrival *in, bool advanced) {
 
 static enum verdict establish_passive(struct arrival *in) {
     struct tcb *tcb = in->tcb;
-    struct sequence ack = in->header->ack;
-    if (seq_before_or_at(ack, tcb->snd.una) || seq_after(ack, tcb->snd.max)) {
-        in->tcp->counters->tcp_bad_ack++;
-        tcp_reply_reset(in->tcp, in->segment);
-        return DROP;
-    }
     if (!tcp_listen_finish(in->tcp, tcb)) {
         return DROP;
     }
@@ -327,10 +346,13 @@ static void take_acknowledged(struct arrival *in) {
     tcp_mark_changed(in->tcp, tcb);
 }
 
-/* RFC 5961 section 5: an ACK of what was never sent, or of what is too old to be true, is challenged. */
+/* RFC 5961 section 5: an ACK of what was never sent, or of what is too old to be true, is challenged. Nothing
+ * was sent before our ISN (as in Linux). */
 static bool ack_is_absurd(const struct arrival *in) {
     const struct tcb *tcb = in->tcb;
-    struct sequence oldest = seq_of(tcb->snd.una.value - tcp_max(tcb->snd.wnd_max, UINT16_MAX));
+    uint32_t sent = tcb->snd.una.value - tcb->iss.value - 1;
+    uint32_t believed = tcp_min(tcp_max(tcb->snd.wnd_max, UINT16_MAX), sent);
+    struct sequence oldest = seq_of(tcb->snd.una.value - believed);
     return seq_after(in->header->ack, tcb->snd.max) || seq_before(in->header->ack, oldest);
 }
 
@@ -438,13 +460,16 @@ static enum verdict check_fin(struct arrival *in) {
         tcb->rcv.fin = seq_add(in->seq, (uint32_t)in->text.length);
     }
     bool there = tcb->fin_known && !tcb->fin_taken && seq_equal(tcb->rcv.nxt, tcb->rcv.fin);
+    if (in->fin && !there && !tcb->fin_taken) { /* RFC 5681 4.2: it is out of order */
+        tcp_ack_now(in->tcp, tcb);
+    }
     return there ? take_fin(in) : GO_ON;
 }
 
 /* ---- The steps in order ---- */
 
 static enum verdict (*const steps[])(struct arrival *in) = {
-    check_sequence, check_reset, check_syn, check_ack, process_text, check_fin,
+    check_handshake, check_sequence, check_reset, check_syn, check_ack, process_text, check_fin,
 };
 
 static void synchronized_input(struct tcp *tcp, struct tcb *tcb, const struct tcp_segment *segment,
@@ -460,7 +485,7 @@ static void synchronized_input(struct tcp *tcp, struct tcb *tcb, const struct tc
     enum verdict verdict = GO_ON;
     for (size_t i = 0; i < sizeof steps / sizeof steps[0] && verdict == GO_ON; i++) {
         verdict = steps[i](&in);
-        if (i == 0 && verdict == GO_ON) {
+        if (steps[i] == check_sequence && verdict == GO_ON) {
             tcb->heard = now;
         }
     }

@@ -119,10 +119,7 @@ static void take_syn(struct tcp *tcp, struct tcb *listener, const struct tcp_seg
         answer_with_cookie(tcp, listener, segment, now);
         return;
     }
-    struct sequence iss = tcp_isn(tcp, &segment->key, now);
-    if (isn_after != NULL && seq_before_or_at(iss, *isn_after)) {
-        iss = seq_add(*isn_after, 64000);
-    }
+    struct sequence iss = tcp_isn_after(tcp, &segment->key, isn_after, now);
     struct tcb *tcb = make_half_open(tcp, listener, segment, iss, now);
     if (tcb != NULL) {
         tcp_mark_due(tcp, tcb);
@@ -161,7 +158,8 @@ struct tcb *tcp_listen_input(struct tcp *tcp, struct tcb *listener, const struct
     }
     if (kind == (TCP_SYN | TCP_ACK)) {
         tcp_reply_reset(tcp, segment);
-    } else if (kind == TCP_SYN) {
+    } else if (kind == TCP_SYN &&
+               (segment->header.flags & TCP_FIN) == 0) { /* both: scanners, as Linux says */
         take_syn(tcp, listener, segment, isn_after, now);
     }
     return NULL;

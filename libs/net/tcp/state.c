@@ -128,16 +128,12 @@ void tcp_release(struct tcp *tcp, struct tcb *tcb) {
     arena_give(tcp->arena, NET_OWNER_ENGINE, tcb);
 }
 
-/* RFC 5961 section 7, for the whole host; the limit itself wavers, so that counting answers tells a third
- * party nothing about other connections. */
-bool tcp_may_challenge(struct tcp *tcp, net_time now) {
-    if (now - tcp->challenge_start >= NET_SECOND) {
-        tcp->challenge_start = now;
-        tcp->challenge_left = 500 + random_below(&tcp->random, 500);
-    }
-    if (tcp->challenge_left == 0) {
+/* As in Linux for each connection by itself: a limit for the whole host could be counted by a third party,
+ * who would learn of other connections by it. */
+bool tcp_may_answer(net_time *last, net_time now) {
+    if (*last != 0 && now - *last < NET_SECOND / 2) {
         return false;
     }
-    tcp->challenge_left--;
+    *last = now;
     return true;
 }

@@ -39,6 +39,7 @@ struct tcp_remnant {
     uint32_t window;      /* last advertised, in bytes */
     uint8_t window_shift; /* of the value that is sent */
     struct tcp_clock clock;
+    net_time answered; /* as a TCB's */
     uint8_t tos;
 };
 
@@ -141,8 +142,8 @@ struct tcb {
     uint8_t retries; /* timeouts, probes or keep-alives in a row that brought nothing */
     uint8_t probes;  /* of the shut window, answered or not: they come ever more slowly */
     struct tcp_timer timer;
-    net_time heard;   /* the last acceptable segment */
-    net_time excused; /* an unacceptable segment was last answered */
+    net_time heard;    /* the last acceptable segment */
+    net_time answered; /* when a segment that does not fit was last answered; 0: never */
 
     struct rtt rtt;
     struct congestion congestion;
@@ -226,9 +227,6 @@ struct tcp {
     uint64_t isn_key[2], cookie_key[2];
     struct random random;
     uint32_t port_counter;
-    /* RFC 5961 7: how many challenge ACKs may still go in the second that began then. */
-    net_time challenge_start;
-    uint32_t challenge_left;
 };
 
 /* ---- table.c ---- */
@@ -265,8 +263,9 @@ bool tcp_is_synchronized(enum tcp_state state);
 void tcp_mark_changed(struct tcp *tcp, struct tcb *tcb);
 void tcp_mark_due(struct tcp *tcp, struct tcb *tcb);
 
-/* RFC 5961: may another challenge ACK (or answer to nonsense) go to this peer now? Counts it. */
-bool tcp_may_challenge(struct tcp *tcp, net_time now);
+/* RFC 5961 7: may another challenge ACK, or answer to nonsense, go to this peer half a second and more after
+ * *last? Notes it there. */
+bool tcp_may_answer(net_time *last, net_time now);
 
 /* ---- timewait.c ---- */
 /* Leaves a remnant of the connection for 2 MSL, the oldest one giving way if there are too many. ack_owed:
@@ -276,6 +275,11 @@ void tcp_remnant_leave(struct tcp *tcp, struct tcb *tcb, bool ack_owed, net_time
  * gone. */
 bool tcp_remnant_input(struct tcp *tcp, struct tcp_remnant *remnant, const struct tcp_segment *segment,
                        struct sequence *isn, net_time now);
+/* May our own connect take its four numbers? On the loopback only (as in Linux), when timestamps keep old
+ * segments apart from new ones. */
+bool tcp_remnant_may_reuse(const struct tcp_entry *entry, net_time now);
+/* It is gone. Returns what the new ISN must lie behind. */
+struct sequence tcp_remnant_reuse(struct tcp *tcp, struct tcp_entry *entry);
 void tcp_remnants_expire(struct tcp *tcp, net_time now);
 
 /* ---- timestamps.c ---- */
@@ -346,6 +350,8 @@ void tcp_blocks_arrived(struct reassembly *reassembly, struct sequence seq, stru
 void tcp_blocks_duplicate(struct tcb *tcb, struct sequence start, struct sequence end);
 /* Puts the blocks into an ACK (RFC 2018 section 4). */
 void tcp_blocks_write(struct tcb *tcb, struct tcp_options *options);
+/* Does `seq` stand behind all that has arrived beyond a gap? */
+bool tcp_blocks_end_at(const struct tcb *tcb, struct sequence seq);
 /* Bytes that they will take of the next segment's header. */
 uint32_t tcp_blocks_length(const struct tcb *tcb);
 
@@ -437,8 +443,12 @@ void tcp_ecn_mark(struct tcb *tcb, struct tcp_departure *out);
 /* ---- isn.c ---- */
 /* RFC 6528: a clock of 4 us ticks plus a keyed hash of the two ends. */
 struct sequence tcp_isn(const struct tcp *tcp, const struct tcp_key *key, net_time now);
-/* An ephemeral port that makes the key unique (RFC 6056 3.3.3). false: none is left. */
-bool tcp_choose_port(struct tcp *tcp, struct tcb *tcb, struct tcp_key *key);
+/* The same, behind `after`; null: anywhere. */
+struct sequence tcp_isn_after(const struct tcp *tcp, const struct tcp_key *key, const struct sequence *after,
+                              net_time now);
+/* An ephemeral port that makes the key unique (RFC 6056 3.3.3), but for a remnant that may be reused. false:
+ * none is left. */
+bool tcp_choose_port(struct tcp *tcp, struct tcb *tcb, struct tcp_key *key, net_time now);
 /* One that nobody is bound to, for bind and listen. */
 bool tcp_choose_bound_port(struct tcp *tcp, const struct tcb *tcb, uint32_t address, uint16_t *port);
 

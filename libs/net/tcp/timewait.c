@@ -82,8 +82,11 @@ void tcp_remnant_leave(struct tcp *tcp, struct tcb *tcb, bool ack_owed, net_time
 }
 
 /* May this SYN open the connection anew? Either its sequence numbers or its clock must lie behind the old
- * one's (RFC 9293 3.6.1, RFC 6191). */
-static bool is_fresh(const struct tcp_remnant *remnant, const struct tcp_header *syn) {
+ * one's (RFC 9293 3.6.1, RFC 6191), and its clock never before it. */
+static bool is_fresh(const struct tcp_remnant *remnant, const struct tcp_header *syn, net_time now) {
+    if (tcp_clock_is_old(&remnant->clock, &syn->options, now)) {
+        return false;
+    }
     bool later = remnant->clock.on && syn->options.has_timestamp &&
                  (int32_t)(syn->options.timestamp - remnant->clock.recent) > 0;
     return later || seq_after(syn->seq, remnant->rcv_nxt);
@@ -94,7 +97,7 @@ bool tcp_remnant_input(struct tcp *tcp, struct tcp_remnant *remnant, const struc
     const struct tcp_header *header = &segment->header;
     uint8_t kind = header->flags & (TCP_SYN | TCP_ACK | TCP_RST);
     bool listened = tcp_find_listener(tcp, segment->key.local_address, segment->key.local_port) != NULL;
-    if (kind == TCP_SYN && is_fresh(remnant, header) && listened) {
+    if (kind == TCP_SYN && is_fresh(remnant, header, now) && listened) {
         *isn = remnant->snd_nxt;
         forget(tcp, remnant);
         return true;
@@ -106,13 +109,32 @@ bool tcp_remnant_input(struct tcp *tcp, struct tcp_remnant *remnant, const struc
     if ((header->flags & TCP_FIN) != 0) {
         acknowledge(tcp, remnant, now);
         wait_from(tcp, remnant, now);
-    } else if (segment->payload.length != 0 || !seq_equal(header->seq, remnant->rcv_nxt)) {
-        tcp->counters->tcp_out_of_window++;
-        if (tcp_may_challenge(tcp, now)) {
-            acknowledge(tcp, remnant, now);
-        }
+        return false;
+    }
+    bool empty = segment->payload.length == 0 && (header->flags & TCP_SYN) == 0;
+    if (empty && seq_equal(header->seq, remnant->rcv_nxt)) {
+        return false;
+    }
+    tcp->counters->tcp_out_of_window++;
+    if (tcp_may_answer(&remnant->answered, now) || segment->payload.length != 0) {
+        acknowledge(tcp, remnant, now);
     }
     return false;
+}
+
+bool tcp_remnant_may_reuse(const struct tcp_entry *entry, net_time now) {
+    if (!entry->is_remnant || !ipv4_is_loopback(entry->key.peer_address)) {
+        return false;
+    }
+    const struct tcp_clock *clock = &((const struct tcp_remnant *)entry)->clock;
+    return clock->on && (uint32_t)(now / NET_SECOND) - clock->recent_at > 1;
+}
+
+struct sequence tcp_remnant_reuse(struct tcp *tcp, struct tcp_entry *entry) {
+    struct tcp_remnant *remnant = (struct tcp_remnant *)entry;
+    struct sequence isn = remnant->snd_nxt;
+    forget(tcp, remnant);
+    return isn;
 }
 
 void tcp_remnants_expire(struct tcp *tcp, net_time now) {

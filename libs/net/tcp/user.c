@@ -100,14 +100,17 @@ enum error tcp_connect(struct tcp *tcp, struct tcb *tcb, uint32_t local, uint32_
         return error;
     }
     struct tcp_key key = {local, peer, tcb->entry.key.local_port, port};
-    if (!tcb->is_bound && !tcp_choose_port(tcp, tcb, &key)) {
+    if (!tcb->is_bound && !tcp_choose_port(tcp, tcb, &key, now)) {
         return ERR_ADDRESS_NOT_AVAILABLE;
     }
-    if (tcp_table_find(tcp, &key) != NULL) {
+    struct tcp_entry *other = tcp_table_find(tcp, &key);
+    if (other != NULL && !tcp_remnant_may_reuse(other, now)) {
         return ERR_ADDRESS_IN_USE;
     }
+    struct sequence after = other != NULL ? tcp_remnant_reuse(tcp, other) : seq_of(0);
+    struct sequence iss = tcp_isn_after(tcp, &key, other != NULL ? &after : NULL, now);
     tcb->entry.key = key;
-    tcp_start_sending(tcp, tcb, tcp_isn(tcp, &key, now), now);
+    tcp_start_sending(tcp, tcb, iss, now);
     tcp_table_insert(tcp, &tcb->entry);
     tcp_set_state(tcp, tcb, TCP_SYN_SENT);
     tcp_mark_due(tcp, tcb);

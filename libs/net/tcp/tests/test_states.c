@@ -51,6 +51,8 @@ static void test_listen(void **state) {
     OUT(.flags = RST, .seq = 9);
     IN(.flags = PSH, .seq = 5, .length = 3);
     QUIET();
+    IN(.flags = SYN | FIN, .seq = 5); /* only scanners do that */
+    QUIET();
     IN(.flags = SYN, .seq = 0, .mss = 1460, .has_shift = true, .shift = 7);
     OUT(.flags = SYN | ACK, .ack = 1, .mss = 1460, .has_shift = true, .shift = 1, .window = 65535);
     STATE(TCP_SYN_RECEIVED);
@@ -243,6 +245,71 @@ static void test_reset_challenged(void **state) {
     for_each_state(near_reset);
 }
 
+/* At most two answers a second (RFC 5961 7): whatever asks for them, each connection by itself. */
+static void test_challenges_are_limited(void **state) {
+    struct script *s = *state;
+    script_reach(s, TCP_ESTABLISHED);
+    IN(.flags = RST, .seq = 11);
+    OUT(.flags = ACK, .seq = 1, .ack = 1);
+    IN(.flags = RST, .seq = 12);
+    IN(.flags = SYN, .seq = 11);
+    IN(.flags = SYN, .seq = 0);
+    IN(.flags = ACK, .seq = 1, .ack = 7);
+    IN(.flags = ACK, .seq = 0, .ack = 1);
+    QUIET();
+    IN(.flags = ACK, .seq = 0, .ack = 1, .length = 1); /* text is no answer: it cannot go on for ever */
+    OUT(.flags = ACK, .seq = 1, .ack = 1);
+    PASS(NET_SECOND / 2);
+    IN(.flags = SYN, .seq = 11);
+    OUT(.flags = ACK, .seq = 1, .ack = 1);
+    STATE(TCP_ESTABLISHED);
+}
+
+/* A peer that counts its FIN only once it is acknowledged resets at the FIN's place. */
+static void reset_at_fin(struct script *s, enum tcp_state state) {
+    bool taken = theirs(state) == 2;
+    IN(.flags = RST, .seq = theirs(state) - 1);
+    QUIET();
+    STATE(taken ? TCP_CLOSED : state);
+}
+
+static void test_reset_at_the_fin(void **state) {
+    (void)state;
+    for_each_state(reset_at_fin);
+}
+
+/* A peer that resets while something is missing does so behind the last that it has sent. */
+static void test_reset_behind_a_gap(void **state) {
+    struct script *s = *state;
+    struct net_endpoint peer;
+    script_listen(s, 8);
+    IN(.flags = SYN, .mss = 1460, .sack_ok = true);
+    OUT(.flags = SYN | ACK, .ack = 1);
+    IN(.flags = ACK, .seq = 1, .ack = 1);
+    assert_int_equal(net_accept(s->net, s->listener, s->owner, &s->socket, &peer), ERR_NONE);
+    IN(.flags = ACK, .seq = 101, .ack = 1, .length = 100);
+    IN(.flags = ACK, .seq = 301, .ack = 1, .length = 100);
+    OUT(.flags = ACK, .seq = 1, .ack = 1);
+    OUT(.flags = ACK, .seq = 1, .ack = 1);
+    IN(.flags = RST, .seq = 201);
+    OUT(.flags = ACK, .seq = 1, .ack = 1);
+    STATE(TCP_ESTABLISHED);
+    IN(.flags = RST, .seq = 401);
+    QUIET();
+    STATE(TCP_CLOSED);
+}
+
+/* Without SACK nobody knows what we have. */
+static void test_reset_behind_a_gap_without_sack(void **state) {
+    struct script *s = *state;
+    script_reach(s, TCP_ESTABLISHED);
+    IN(.flags = ACK, .seq = 101, .ack = 1, .length = 100);
+    OUT(.flags = ACK, .seq = 1, .ack = 1);
+    IN(.flags = RST, .seq = 201);
+    OUT(.flags = ACK, .seq = 1, .ack = 1);
+    STATE(TCP_ESTABLISHED);
+}
+
 static void test_reset_returns_to_listen(void **state) {
     struct script *s = *state;
     script_reach(s, TCP_SYN_RECEIVED);
@@ -289,7 +356,20 @@ static void test_syn_received_again(void **state) {
     script_reach(s, TCP_SYN_RECEIVED);
     IN(.flags = SYN, .seq = 0, .mss = 1460);
     OUT(.flags = SYN | ACK, .seq = 0, .ack = 1);
+    IN(.flags = SYN, .seq = 0, .mss = 1460); /* twice a second at most */
     QUIET();
+    PASS(NET_SECOND / 2);
+    IN(.flags = SYN, .seq = 0, .mss = 1460);
+    OUT(.flags = SYN | ACK, .seq = 0, .ack = 1);
+}
+
+/* Nobody opens a passive one with an ACK of his own SYN. */
+static void test_syn_received_syn_ack(void **state) {
+    struct script *s = *state;
+    script_reach(s, TCP_SYN_RECEIVED);
+    IN(.flags = SYN | ACK, .seq = 0, .ack = 1, .mss = 1460);
+    OUT(.flags = ACK, .seq = 1, .ack = 1);
+    STATE(TCP_SYN_RECEIVED);
 }
 
 /* ---- Fifth: ACK ---- */
@@ -311,6 +391,15 @@ static void test_syn_received_bad_ack(void **state) {
     IN(.flags = ACK, .seq = 1, .ack = 5);
     OUT(.flags = RST, .seq = 5);
     STATE(TCP_SYN_RECEIVED);
+    IN(.flags = ACK, .seq = 1, .ack = 0); /* of our ISN only */
+    OUT(.flags = RST, .seq = 0);
+    IN(.flags = ACK, .seq = 100000, .ack = 5); /* wherever it stands */
+    OUT(.flags = RST, .seq = 5);
+    IN(.flags = SYN | ACK, .seq = 10, .ack = 5);
+    OUT(.flags = RST, .seq = 5);
+    IN(.flags = ACK, .seq = 100000, .ack = 1);
+    OUT(.flags = ACK, .seq = 1, .ack = 1);
+    STATE(TCP_SYN_RECEIVED);
     IN(.flags = ACK, .seq = 1, .ack = 1);
     STATE(TCP_ESTABLISHED);
 }
@@ -322,7 +411,23 @@ static void absurd_ack(struct script *s, enum tcp_state state) {
     }
     IN(.flags = ACK, .seq = theirs(state), .ack = ours(state) + 1, .length = 0);
     OUT(.flags = ACK, .seq = ours(state), .ack = theirs(state));
+}
+
+static void ancient_ack(struct script *s, enum tcp_state state) {
+    if (state == TCP_SYN_RECEIVED) {
+        return;
+    }
     IN(.flags = ACK, .seq = theirs(state), .ack = ours(state) - 70000);
+    OUT(.flags = ACK, .seq = ours(state), .ack = theirs(state));
+    STATE(state);
+}
+
+/* Before our ISN there was nothing. */
+static void ack_before_the_first(struct script *s, enum tcp_state state) {
+    if (state == TCP_SYN_RECEIVED) {
+        return;
+    }
+    IN(.flags = ACK, .seq = theirs(state), .ack = 0);
     OUT(.flags = ACK, .seq = ours(state), .ack = theirs(state));
     STATE(state);
 }
@@ -330,6 +435,20 @@ static void absurd_ack(struct script *s, enum tcp_state state) {
 static void test_ack_of_what_was_not_sent(void **state) {
     (void)state;
     for_each_state(absurd_ack);
+    for_each_state(ancient_ack);
+    for_each_state(ack_before_the_first);
+}
+
+/* An old ACK of something that was sent is just late. */
+static void test_late_ack(void **state) {
+    struct script *s = *state;
+    script_reach(s, TCP_ESTABLISHED);
+    script_send(s, 20);
+    OUT(.flags = ACK | PSH, .seq = 1, .ack = 1, .length = 20);
+    IN(.flags = ACK, .seq = 1, .ack = 21);
+    IN(.flags = ACK, .seq = 1, .ack = 11);
+    QUIET();
+    assert_int_equal(net_counters(s->net)->tcp_bad_ack, 0);
 }
 
 static void test_fin_wait_1_to_2(void **state) {
@@ -441,6 +560,7 @@ static void test_second_fin(void **state) {
     IN(.flags = FIN | ACK, .seq = 11, .ack = 1, .length = 10);
     OUT(.flags = ACK, .seq = 1, .ack = 1);
     IN(.flags = FIN | ACK, .seq = 101, .ack = 1);
+    OUT(.flags = ACK, .seq = 1, .ack = 1); /* out of order */
     IN(.flags = ACK, .seq = 1, .ack = 1, .length = 10);
     OUT(.flags = ACK, .seq = 1, .ack = 22);
     STATE(TCP_CLOSE_WAIT);
@@ -499,6 +619,11 @@ static void test_time_wait_reuse(void **state) {
     assert_int_equal(net_close(s->net, s->socket, s->now), ERR_NONE);
     IN(.flags = SYN, .seq = 1);
     OUT(.flags = ACK, .seq = 2, .ack = 2); /* not new: an old duplicate perhaps */
+    IN(.flags = SYN, .seq = 1);
+    QUIET(); /* told already */
+    PASS(NET_SECOND / 2);
+    IN(.flags = SYN, .seq = 2);
+    OUT(.flags = ACK, .seq = 2, .ack = 2); /* nor is this one */
     STATE(TCP_TIME_WAIT);
     uint32_t before = s->iss + 2;
     s->iss_known = false;
@@ -506,6 +631,35 @@ static void test_time_wait_reuse(void **state) {
     OUT(.flags = SYN | ACK, .seq = 0, .ack = 4);
     STATE(TCP_SYN_RECEIVED);
     assert_true((int32_t)(s->iss - before) > 0);
+}
+
+/* A connection that its user has closed first. */
+static void wait_for(struct script *s, uint16_t from) {
+    struct net_endpoint peer;
+    net_socket_id socket;
+    s->iss_known = false;
+    IN(.flags = SYN, .mss = 1460, .from = from);
+    OUT(.flags = SYN | ACK, .ack = 1);
+    IN(.flags = ACK, .seq = 1, .ack = 1, .from = from);
+    assert_int_equal(net_accept(s->net, s->listener, s->owner, &socket, &peer), ERR_NONE);
+    assert_int_equal(net_close(s->net, socket, s->now), ERR_NONE);
+    OUT(.flags = FIN | ACK, .seq = 1, .ack = 1);
+    IN(.flags = FIN | ACK, .seq = 1, .ack = 2, .from = from);
+    OUT(.flags = ACK, .seq = 2, .ack = 2);
+}
+
+/* There are only so many; the oldest gives way. */
+static void test_time_wait_is_bounded(void **state) {
+    struct script *s = *state;
+    struct net_usage usage;
+    script_listen(s, 8);
+    for (uint16_t from = 1; from <= 4000; from++) {
+        wait_for(s, from);
+    }
+    net_usage(s->net, &usage);
+    assert_in_range(usage.connections, 1000, 2100); /* an eighth of the memory */
+    assert_int_equal(script_state_of(s, 1), TCP_CLOSED);
+    assert_int_equal(script_state_of(s, 4000), TCP_TIME_WAIT);
 }
 
 #define WITH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -528,6 +682,12 @@ int main(void) {
         cmocka_unit_test(test_reset),
         WITH(test_reset_with_text),
         cmocka_unit_test(test_reset_challenged),
+        WITH(test_challenges_are_limited),
+        cmocka_unit_test(test_reset_at_the_fin),
+        WITH(test_reset_behind_a_gap),
+        WITH(test_reset_behind_a_gap_without_sack),
+        WITH(test_late_ack),
+        WITH(test_syn_received_syn_ack),
         WITH(test_reset_returns_to_listen),
         WITH(test_data_before_reset),
         cmocka_unit_test(test_syn_challenged),
@@ -549,6 +709,7 @@ int main(void) {
         WITH(test_half_close),
         WITH(test_time_wait),
         WITH(test_time_wait_reuse),
+        WITH(test_time_wait_is_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -203,6 +203,9 @@ static void test_time_wait(void **state) {
     OUT(.flags = ACK, .seq = 2, .ack = 2, .has_time = true, .echo = 7);
     IN(.flags = SYN, .seq = 0, .mss = 1460, .has_time = true, .time = 7);
     OUT(.flags = ACK, .seq = 2, .ack = 2, .has_time = true, .echo = 7);
+    PASS(NET_SECOND);
+    IN(.flags = SYN, .seq = 1000, .mss = 1460, .has_time = true, .time = 6); /* RFC 6191: from before */
+    OUT(.flags = ACK, .seq = 2, .ack = 2, .has_time = true, .echo = 7);
     IN(.flags = SYN, .seq = 0, .mss = 1460, .has_time = true, .time = 8);
     s->iss_known = false;
     OUT(.flags = SYN | ACK, .ack = 1, .has_time = true, .echo = 8);

@@ -662,6 +662,59 @@ static void test_loopback(void **state) {
     assert_memory_equal(bytes, back, sizeof back);
 }
 
+/* A connection over the loopback from one fixed port, which its user closes first. */
+static enum error connect_from(struct script *s, net_socket_id client, uint16_t port) {
+    struct net_endpoint local = {.port = port}, peer = {{NET_IPV4, {127, 0, 0, 1}}, SERVER_PORT};
+    assert_int_equal(net_bind(s->net, client, &local), ERR_NONE);
+    return net_connect(s->net, client, &peer, s->now);
+}
+
+static void open_and_close(struct script *s, uint16_t port) {
+    net_socket_id client = open_socket(s), server;
+    struct net_endpoint peer;
+    assert_int_equal(connect_from(s, client, port), ERR_IN_PROGRESS);
+    QUIET();
+    assert_int_equal(net_accept(s->net, s->listener, s->owner, &server, &peer), ERR_NONE);
+    assert_int_equal(net_close(s->net, client, s->now), ERR_NONE);
+    QUIET();
+    assert_int_equal(net_close(s->net, server, s->now), ERR_NONE);
+    QUIET();
+}
+
+/* On the loopback the four numbers of a connection in TIME-WAIT are free again after a second, for timestamps
+ * keep the two apart (Linux's tcp_tw_reuse). */
+static void test_own_time_wait(void **state) {
+    struct script *s = *state;
+    script_listen(s, 4);
+    open_and_close(s, 4000);
+    net_socket_id client = open_socket(s);
+    assert_int_equal(connect_from(s, client, 4000), ERR_ADDRESS_IN_USE);
+    assert_int_equal(net_close(s->net, client, s->now), ERR_NONE);
+    PASS(2 * NET_SECOND);
+    open_and_close(s, 4000);
+}
+
+/* Elsewhere they are not. */
+static void test_time_wait_of_others(void **state) {
+    struct script *s = *state;
+    struct net_endpoint peer = {{NET_IPV4, {10, 0, 0, 2}}, PEER_PORT}, local = {.port = 4000};
+    s->socket = open_socket(s);
+    assert_int_equal(net_bind(s->net, s->socket, &local), ERR_NONE);
+    assert_int_equal(net_connect(s->net, s->socket, &peer, s->now), ERR_IN_PROGRESS);
+    s->port = 4000;
+    OUT(.flags = SYN, .seq = 0);
+    IN(.flags = SYN | ACK, .ack = 1, .mss = 1460, .has_time = true);
+    OUT(.flags = ACK, .seq = 1, .ack = 1);
+    assert_int_equal(net_close(s->net, s->socket, s->now), ERR_NONE);
+    OUT(.flags = FIN | ACK, .seq = 1, .ack = 1);
+    IN(.flags = FIN | ACK, .seq = 1, .ack = 2, .has_time = true);
+    OUT(.flags = ACK, .seq = 2, .ack = 2);
+    PASS(10 * NET_SECOND);
+    net_socket_id again = open_socket(s);
+    assert_int_equal(net_bind(s->net, again, &local), ERR_NONE);
+    assert_int_equal(net_connect(s->net, again, &peer, s->now), ERR_ADDRESS_IN_USE);
+}
+
 #define WITH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void) {
@@ -702,6 +755,8 @@ int main(void) {
         WITH(test_room_to_send),
         WITH(test_options),
         WITH(test_loopback),
+        WITH(test_own_time_wait),
+        WITH(test_time_wait_of_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
