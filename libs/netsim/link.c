@@ -4,6 +4,8 @@
 #include <net/wire/ipv4.h>
 #include <netsim/link.h>
 
+#define BURST_PAUSE (NET_SECOND / 5)
+
 void link_init(struct link *link, const struct link_config *config, uint64_t seed) {
     *link = (struct link){.config = *config};
     random_seed(&link->random, seed, 0x6c696e6b);
@@ -13,8 +15,10 @@ static bool happens(struct link *link, uint16_t thousandths) {
     return thousandths != 0 && random_below(&link->random, 1000) < thousandths;
 }
 
-static bool is_lost(struct link *link) {
+static bool is_lost(struct link *link, net_time now) {
+    link->in_burst &= now - link->burst_at < BURST_PAUSE;
     if (link->in_burst || happens(link, link->config.burst_starts)) {
+        link->burst_at = now;
         link->in_burst = happens(link, link->config.burst_goes_on);
         return true;
     }
@@ -46,7 +50,7 @@ struct link_fate link_carry(struct link *link, size_t length, net_time now) {
     fate.mark = happens(link, link->config.mark) ||
                 (link->config.mark_from != 0 && queued_at(link, now) >= link->config.mark_from);
     net_time left = departure(link, length, now);
-    if (left == NET_NEVER || is_lost(link)) {
+    if (left == NET_NEVER || is_lost(link, now)) {
         link->lost++;
         return fate;
     }

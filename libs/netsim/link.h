@@ -1,8 +1,8 @@
 /* link.h: what a bad cable does to frames: each is lost, doubled, damaged, late or in time, by seeded chance.
  *
  * Chances are in thousandths. Losses come alone or in bursts (a burst begins by chance and goes on with
- * another, as in Gilbert's model). With a rate, frames queue up behind each other, and what does not fit into
- * the queue is lost. */
+ * another, as in Gilbert's model, but not through a silence: what made it is over by then). With a rate,
+ * frames queue up behind each other, and what does not fit into the queue is lost. */
 #pragma once
 
 #include <base/random.h>
@@ -29,6 +29,7 @@ struct link {
     struct link_config config;
     struct random random;
     bool in_burst;
+    net_time burst_at;   /* when it lost its last frame */
     net_time busy_until; /* the last queued frame has left by then */
     uint64_t sent, lost; /* frames */
 };

@@ -10,7 +10,7 @@
 enum { KEPT = 48, KEPT_BYTES = 14 + 9000, ROUNDS = 12 };
 #define HOUR     (3600 * NET_SECOND)
 #define ROUND    (48 * HOUR)            /* as long as it may take until somebody has a look at who is stuck */
-#define GRACE    (10 * 60 * NET_SECOND) /* for what is still on its way when a rest begins */
+#define GRACE    (20 * 60 * NET_SECOND) /* until what nobody takes is given up, too */
 #define DEADLINE (130 * NET_SECOND)     /* no timer runs longer while something is unacknowledged */
 #define ROUTER_MAC                                                                                           \
     { 2, 0, 0, 0, 0, 99 }
