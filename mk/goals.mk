@@ -31,7 +31,7 @@ test: ## every test, in debug and release builds
 	@tools/setup run test
 	@$(MAKE) --no-print-directory BUILD=debug all
 	@$(MAKE) --no-print-directory BUILD=debug kernel-selftest-image
-	@$(MAKE) --no-print-directory BUILD=release all host-test-programs host-programs fuzz-programs plain-programs
+	@$(MAKE) --no-print-directory BUILD=release all host-test-programs host-programs fuzz-programs plain-programs plain-libs
 	@$(MAKE) --no-print-directory BUILD=release kernel-selftest-image
 	@$(PYTHON) -B -m pytest -p no:cacheprovider -q tools/tests
 

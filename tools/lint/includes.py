@@ -16,6 +16,8 @@ LAYERS = {
     "libs/net": {"base"},
     "libs/netsim": {"base", "net"},
     "libs/relay": {"base", "net", "netsim"},
+    "libs/nethost": {"base", "net"},
+    "libs/nettap": {"base", "nethost"},
     "libs/simulate": {"base", "net", "netsim"},
     "libs/http": {"base"},
     "libs/os": {"base", "ipc"},

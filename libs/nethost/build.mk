@@ -1,0 +1,2 @@
+$(call host_library,nethost,net base)
+$(call host_tests,nethost,net base)
