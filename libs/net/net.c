@@ -159,19 +159,8 @@ static void expire_fragments(struct net *net, net_time now) {
     }
 }
 
-void net_pass_time(struct net *net, net_time now) {
-    expire_fragments(net, now);
-    if (neighbours_deadline(&net->neighbours) <= now) {
-        neighbours_expire(&net->neighbours, now);
-    }
-    addresses_pass_time(net, now);
-    if (net->asking) {
-        net_time deadline = dns_deadline(&net->dns);
-        net->asking = deadline != NET_NEVER || dns_query_count(&net->dns) != 0;
-        if (deadline <= now) {
-            dns_expire(&net->dns, now);
-        }
-    }
+/* Who waited for a neighbour, or for another way, looks again. */
+static void wake_waiting(struct net *net) {
     if (net->generation != net->neighbours.generation) {
         net->generation = net->neighbours.generation;
         icmp_wake(&net->icmp);
@@ -180,6 +169,23 @@ void net_pass_time(struct net *net, net_time now) {
         dns_wake(&net->dns);
         tcp_unpark(net->tcp);
     }
+}
+
+void net_pass_time(struct net *net, net_time now) {
+    expire_fragments(net, now);
+    if (neighbours_deadline(&net->neighbours) <= now) {
+        neighbours_expire(&net->neighbours, now);
+    }
+    wake_waiting(net); /* whose own time may be over too */
+    addresses_pass_time(net, now);
+    if (net->asking) {
+        net_time deadline = dns_deadline(&net->dns);
+        net->asking = deadline != NET_NEVER || dns_query_count(&net->dns) != 0;
+        if (deadline <= now) {
+            dns_expire(&net->dns, now);
+        }
+    }
+    wake_waiting(net);
 }
 
 net_time net_deadline(const struct net *net) {
