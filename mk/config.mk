@@ -51,7 +51,12 @@ kernel_flags    := $(call soft_float,$(target_flags)) -fomit-frame-pointer -ffre
 # For this machine twice: with sanitizers in build/host, for tests; as a product, and where speed counts, in build/plain.
 host_flags := $(common) -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fsanitize-address-use-after-scope \
               -D_GNU_SOURCE -isystem $(sysroot)/host/include
+host_link  := -fsanitize=address,undefined
 plain_flags := $(common) -O2 -fPIC -D_GNU_SOURCE -isystem $(sysroot)/host/include
+
+# And a third time for `make coverage`, in build/coverage: which lines run?
+coverage_flags := $(common) -O1 -D_GNU_SOURCE -isystem $(sysroot)/host/include -fprofile-instr-generate -fcoverage-mapping
+coverage_link  := -fprofile-instr-generate
 
 ifneq ($(filter-out help clean,$(or $(MAKECMDGOALS),all)),)
 ifneq ($(shell mkdir -p build 2>/dev/null && test -w build && echo yes),yes)

@@ -87,6 +87,15 @@ goodput-check: $(plain)/bin/simulate
 	@tools/goodput check
 host-test-netsim: goodput-check
 
+.PHONY: coverage coverage-report
+coverage: ## which lines of libs/net no unit test, simulation or seed of a fuzzer reaches
+	@tools/setup run test
+	@$(MAKE) --no-print-directory host=build/coverage/host fuzz=build/coverage/fuzz host_flags='$(coverage_flags)' \
+	    fuzz_flags='$(coverage_flags)' host_link='$(coverage_link)' coverage-report
+
+coverage-report: $(coverage_programs)
+	@tools/coverage $^
+
 bench: ## Minato's figures beside a Linux guest's in the same QEMU
 	@tools/setup run bench
 	@$(MAKE) --no-print-directory BUILD=release all

@@ -146,7 +146,7 @@ $(host)/bin/$(1): $(call host_objects,$(call sources_of,$(host_program_folder_$(
                   $(call host_archives,$(host_program_needs_$(1)))
 	$$(call say,HOSTLD,$$@)
 	@mkdir -p $$(@D)
-	$$(Q)$$(CC) -fsanitize=address,undefined -fuse-ld=lld $$(filter %.o,$$^) -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group \
+	$$(Q)$$(CC) $$(host_link) -fuse-ld=lld $$(filter %.o,$$^) -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group \
 	    -L$$(sysroot)/host/lib $(addprefix -l,$(call sysroot_closure,$(host_program_needs_$(1)))) -o $$@
 $(call plain_objects,$(call sources_of,$(host_program_folder_$(1)))): own := $(host_program_folder_$(1))
 $(plain)/bin/$(1): $(call plain_objects,$(call sources_of,$(host_program_folder_$(1)))) \

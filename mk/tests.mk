@@ -16,7 +16,7 @@ $(call test_path,$(1),$(2)): $(call host_objects,$(2) $(call helpers_of,$(2)) $(
                              $(call host_archives,$(1) $(test_needs_$(1)))
 	$$(call say,HOSTLD,$$@)
 	@mkdir -p $$(@D)
-	$$(Q)$$(CC) -fsanitize=address,undefined -fuse-ld=lld $(call wrap_flags,$(1)) $$(filter %.o,$$^) -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group \
+	$$(Q)$$(CC) $$(host_link) -fuse-ld=lld $(call wrap_flags,$(1)) $$(filter %.o,$$^) -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group \
 	    -L$$(sysroot)/host/lib $(addprefix -l,$(call sysroot_closure,$(1) $(test_needs_$(1)))) -lcmocka -lm -o $$@
 endef
 
@@ -35,10 +35,12 @@ test_programs := $(foreach part,$(test_parts),$(test_programs_$(part)))
 # --- fuzzers: the part's library and all that it needs, compiled once more with libFuzzer's counters
 
 SECONDS      := 10
-fuzz_flags   := $(host_flags) -fsanitize=fuzzer-no-link,address,undefined
+fuzz         := build/fuzz
+fuzz_flags   := $(host_flags) -fsanitize=fuzzer-no-link
+fuzz_link    := $(host_link)
 fuzz_of      = $(filter $(folder_$(1))fuzz/fuzz_%.c,$(all_sources))
-fuzz_path    = build/fuzz/$(1)/$(basename $(notdir $(2)))
-fuzz_objects = $(patsubst %.c,build/fuzz/obj/$(1)/%.o,$(2))
+fuzz_path    = $(fuzz)/$(1)/$(basename $(notdir $(2)))
+fuzz_objects = $(patsubst %.c,$(fuzz)/obj/$(1)/%.o,$(2))
 fuzz_parts   := $(foreach lib,$(sort $(host_libraries)),$(if $(call fuzz_of,$(lib)),$(lib)))
 fuzzers      := $(foreach part,$(fuzz_parts),$(foreach f,$(call fuzz_of,$(part)),$(call fuzz_path,$(part),$(f))))
 
@@ -46,7 +48,7 @@ fuzzers      := $(foreach part,$(fuzz_parts),$(foreach f,$(call fuzz_of,$(part))
 fuzz_flags_netsim := -fno-sanitize-coverage=trace-cmp
 
 define fuzz_object_rules
-build/fuzz/obj/$(1)/%.o: %.c $(flags_from) | $(stubs) $(sysroot)/stamp
+$(fuzz)/obj/$(1)/%.o: %.c $(flags_from) | $(stubs) $(sysroot)/stamp
 	$$(call say,FUZZCC,$$<)
 	@mkdir -p $$(@D)
 	$$(Q)$$(CC) $$(fuzz_flags) $$(fuzz_flags_$(1)) -iquote $$(dir $$<) -c $$< -o $$@
@@ -58,10 +60,15 @@ $(call fuzz_path,$(1),$(2)): $(call fuzz_objects,$(1),$(2) $(filter-out $(dir $(
         $(foreach lib,$(call host_closure,$(1)),$(call host_sources,$(lib))))
 	$$(call say,FUZZLD,$$@)
 	@mkdir -p $$(@D)
-	$$(Q)$$(CC) -fsanitize=fuzzer,address,undefined -fuse-ld=lld $(call wrap_flags,$(1)) $$^ -L$$(sysroot)/host/lib \
+	$$(Q)$$(CC) $$(fuzz_link) -fsanitize=fuzzer -fuse-ld=lld $(call wrap_flags,$(1)) $$^ -L$$(sysroot)/host/lib \
 	    $(addprefix -l,$(call sysroot_closure,$(1))) -o $$@
 endef
 $(foreach part,$(fuzz_parts),$(foreach f,$(call fuzz_of,$(part)),$(eval $(call fuzz_rules,$(part),$(f)))))
+
+# --- coverage: what runs the engine, built once more with counters in build/coverage
+
+coverage_programs := $(foreach part,base net netsim,$(test_programs_$(part))) \
+                     $(foreach part,net netsim,$(filter $(fuzz)/$(part)/%,$(fuzzers)))
 
 # --- clang-tidy, with the flags that the file is compiled with
 
