@@ -19,6 +19,7 @@
     X(ipv4_malformed)                                                                                        \
     X(ipv4_checksum)                                                                                         \
     X(ipv4_not_ours)                                                                                         \
+    X(ipv4_other_group)                                                                                      \
     X(ipv4_bad_source)                                                                                       \
     X(ipv4_fragments_in)                                                                                     \
     X(ipv4_reassembled)                                                                                      \
@@ -36,6 +37,10 @@
     X(icmp_echo)                                                                                             \
     X(icmp_queue_full)                                                                                       \
     X(icmp_rate_limited)                                                                                     \
+    X(igmp_in)                                                                                               \
+    X(igmp_out)                                                                                              \
+    X(igmp_malformed)                                                                                        \
+    X(igmp_checksum)                                                                                         \
     X(udp_in)                                                                                                \
     X(udp_out)                                                                                               \
     X(udp_malformed)                                                                                         \

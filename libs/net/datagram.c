@@ -15,6 +15,7 @@ enum error datagram_open(struct net *net, struct socket *socket) {
 }
 
 void datagram_close(struct net *net, struct datagram *datagram) {
+    groups_leave_all(net, datagram);
     udp_close(&net->udp, &datagram->udp);
     arena_give(&net->arena, NET_OWNER_ENGINE, datagram);
 }
@@ -27,6 +28,15 @@ void datagram_changed(struct net *net, struct udp_socket *udp) {
     }
 }
 
+/* A group or a broadcast address, which a socket may be bound to, is no source. */
+uint32_t datagram_source(const struct net *net, const struct udp_socket *udp, uint32_t destination) {
+    uint32_t bound = net_ipv4_value(&udp->local.address);
+    if (ipv4_is_multicast(bound) || routes_is_broadcast(&net->routes, bound)) {
+        bound = IPV4_ANY;
+    }
+    return bound == IPV4_ANY && ipv4_is_multicast(destination) ? udp->group_source : bound;
+}
+
 enum error datagram_bind(struct net *net, struct datagram *datagram, const struct net_endpoint *local) {
     return udp_bind(&net->udp, &datagram->udp, local, datagram->reuse_address, &net->random);
 }
@@ -35,9 +45,9 @@ enum error datagram_connect(struct net *net, struct datagram *datagram, const st
     if (peer->address.family == NET_IPV6 || (peer->address.family != 0 && peer->port == 0)) {
         return ERR_INVALID;
     }
-    uint32_t source = net_ipv4_value(&datagram->udp.local.address);
-    if (peer->address.family != 0 &&
-        routes_find(&net->routes, net_ipv4_value(&peer->address), source).kind == PATH_NONE) {
+    uint32_t destination = net_ipv4_value(&peer->address);
+    uint32_t source = datagram_source(net, &datagram->udp, destination);
+    if (peer->address.family != 0 && routes_find(&net->routes, destination, source).kind == PATH_NONE) {
         return ERR_NET_UNREACHABLE;
     }
     return udp_connect(&net->udp, &datagram->udp, peer, &net->random);
@@ -91,8 +101,9 @@ static enum error check_destination(const struct net *net, const struct datagram
     if (length > UDP_PAYLOAD_MAX || (whole && length + IPV4_HEADER + UDP_HEADER > net->config.mtu)) {
         return ERR_MESSAGE_SIZE;
     }
-    uint32_t source = net_ipv4_value(&datagram->udp.local.address);
-    struct path path = routes_find(&net->routes, net_ipv4_value(&peer->address), source);
+    uint32_t destination = net_ipv4_value(&peer->address);
+    struct path path =
+        routes_find(&net->routes, destination, datagram_source(net, &datagram->udp, destination));
     if (path.kind == PATH_BROADCAST && !datagram->udp.broadcast) {
         return ERR_NO_RIGHT;
     }

@@ -7,6 +7,7 @@
 #include <net/dhcp/dhcp.h>
 #include <net/dns/dns.h>
 #include <net/icmp/icmp.h>
+#include <net/igmp/igmp.h>
 #include <net/net.h>
 #include <net/path/claims.h>
 #include <net/path/cutter.h>
@@ -54,7 +55,9 @@ struct net {
     bool asking;        /* some name may be looked for: dns has to be asked about its time and its turn */
     struct net_counters counters;
     struct random random;
-    net_time latest; /* the last `now` of net_receive or net_transmit */
+    bool comes_back;       /* the frame just made is for us too: a broadcast, or a group that we are in */
+    bool pieces_come_back; /* the same for what the cutter is at */
+    net_time latest;       /* the last `now` of net_receive or net_transmit */
 
     struct arena arena;
     struct socket *sockets;
@@ -76,6 +79,7 @@ struct net {
     struct dhcp dhcp;
     struct udp udp;
     struct icmp icmp;
+    struct igmp igmp;
     struct dns dns;
 };
 
@@ -118,3 +122,5 @@ void receive_looped(struct net *net, const struct net_frame *frame, net_time now
 
 /* The readiness of this socket may have changed. */
 void datagram_changed(struct net *net, struct udp_socket *udp);
+/* The address that its datagram to `destination` is to leave from; 0: the route's. */
+uint32_t datagram_source(const struct net *net, const struct udp_socket *udp, uint32_t destination);

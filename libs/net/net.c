@@ -80,6 +80,7 @@ static void init_protocols(struct net *net, net_time now) {
     neighbours_init(&net->neighbours, mac, &net->counters);
     claims_init(&net->claims, mac, &net->random, &net->counters);
     icmp_init(&net->icmp, &net->arena, &net->counters, now);
+    igmp_init(&net->igmp, &net->random, &net->counters);
     udp_init(&net->udp, &net->arena, net->arena.blocks * ARENA_BLOCK / DATAGRAMS_SHARE, &net->counters);
     dhcp_init(&net->dhcp, mac, net->config.host_name, &net->random, &net->counters);
     dns_init(&net->dns, &net->random, &net->counters);
@@ -142,6 +143,7 @@ enum error net_link(struct net *net, const struct net_config *config, bool up, n
     neighbours_clear(&net->neighbours);
     if (up) {
         addresses_restart(net, came, now);
+        igmp_restart(&net->igmp, now);
     }
     return ERR_NONE;
 }
@@ -197,6 +199,7 @@ net_time net_deadline(const struct net *net) {
     }
     net_time first = net_time_min(tcp_deadline(net->tcp), neighbours_deadline(&net->neighbours));
     first = net_time_min(first, claims_deadline(&net->claims));
+    first = net_time_min(first, igmp_deadline(&net->igmp));
     first = net_time_min(first, dhcp_deadline(&net->dhcp));
     first = net_time_min(first, reassembly_deadline(&net->reassembler));
     return net->asking ? net_time_min(first, dns_deadline(&net->dns)) : first;

@@ -189,12 +189,41 @@ enum net_option {
     NET_OPTION_RCVBUF,
     NET_OPTION_TOS, /* 0..255; of a stream the ECN bits (the low two) are the engine's own and come back as 0
                      */
-    NET_OPTION_MTU_DISCOVER /* datagram: when DF is set, and what is too long (enum udp_discovery) */
+    NET_OPTION_MTU_DISCOVER, /* datagram: when DF is set, and what is too long (enum udp_discovery) */
+    /* Datagram sockets and groups: */
+    NET_OPTION_MULTICAST_TTL = 64, /* 0..255; 0: only to ourselves; -1: the usual 1 */
+    NET_OPTION_MULTICAST_LOOP,     /* 0 or 1: what we send comes to our own sockets too */
+    NET_OPTION_MULTICAST_IF,       /* one of our addresses, as a number, to send from; 0: the route's */
+    NET_OPTION_MULTICAST_ALL       /* 0 or 1: also what comes to groups that only other sockets are in */
 };
 /* ERR_INVALID: value out of range; ERR_NOT_SUPPORTED: unknown option; ERR_BUSY: too late for it. */
 enum error net_set_option(struct net *net, net_socket_id socket, enum net_option option, int64_t value);
 enum error net_get_option(const struct net *net, net_socket_id socket, enum net_option option,
                           int64_t *value);
+
+/* ---- Groups ---- of datagram sockets (RFC 3376); errors as Linux has them */
+
+enum net_group_change {
+    NET_GROUP_JOIN = 1,
+    NET_GROUP_LEAVE,
+    NET_GROUP_JOIN_SOURCE, /* the group, but only from this source; again for each more */
+    NET_GROUP_LEAVE_SOURCE,
+    NET_GROUP_BLOCK, /* a joined group without this source */
+    NET_GROUP_UNBLOCK
+};
+
+struct net_membership {
+    struct net_address group;
+    struct net_address source;    /* for the last four */
+    struct net_address interface; /* one of our addresses; unspecified: whichever */
+};
+
+/* ERR_INVALID: no group, or a change that does not fit how the group was joined; ERR_NOT_FOUND: no such
+ * interface; ERR_ADDRESS_IN_USE: joined already; ERR_ADDRESS_NOT_AVAILABLE: not joined, or the source is
+ * (not) there; ERR_TOO_MANY: 20 groups a socket, 10 sources a group, 32 groups of all; ERR_QUOTA,
+ * ERR_NO_MEMORY. */
+enum error net_change_group(struct net *net, net_socket_id socket, enum net_group_change change,
+                            const struct net_membership *membership, net_time now);
 
 /* ---- Names ---- */
 

@@ -16,7 +16,11 @@ static bool in_range(enum net_option option, int64_t value) {
     case NET_OPTION_NODELAY:
     case NET_OPTION_KEEPALIVE:
     case NET_OPTION_REUSEADDR:
+    case NET_OPTION_MULTICAST_LOOP:
+    case NET_OPTION_MULTICAST_ALL:
     case NET_OPTION_BROADCAST: return value == 0 || value == 1;
+    case NET_OPTION_MULTICAST_TTL: return value >= -1 && value <= 255;
+    case NET_OPTION_MULTICAST_IF: return value >= 0 && value <= UINT32_MAX;
     case NET_OPTION_KEEPIDLE:
     case NET_OPTION_KEEPINTVL: return value >= 1 && value <= 32767;
     case NET_OPTION_KEEPCNT: return value >= 1 && value <= 127;
@@ -89,6 +93,10 @@ static enum error set_datagram(struct datagram *datagram, enum net_option option
         datagram->udp.receive.limit = queue_limit(value, RECEIVE_QUEUE_LEAST);
         return ERR_NONE;
     case NET_OPTION_MTU_DISCOVER: datagram->udp.discovery = (uint8_t)value; return ERR_NONE;
+    case NET_OPTION_MULTICAST_TTL: datagram->udp.group_ttl = value >= 0 ? (uint8_t)value : 1; return ERR_NONE;
+    case NET_OPTION_MULTICAST_LOOP: datagram->udp.group_loop = value != 0; return ERR_NONE;
+    case NET_OPTION_MULTICAST_ALL: datagram->udp.only_own_groups = value == 0; return ERR_NONE;
+    case NET_OPTION_MULTICAST_IF: datagram->udp.group_source = (uint32_t)value; return ERR_NONE;
     default: return ERR_NOT_SUPPORTED;
     }
 }
@@ -102,6 +110,10 @@ static enum error get_datagram(const struct datagram *datagram, enum net_option 
     case NET_OPTION_SNDBUF: *value = datagram->udp.send.limit; return ERR_NONE;
     case NET_OPTION_RCVBUF: *value = datagram->udp.receive.limit; return ERR_NONE;
     case NET_OPTION_MTU_DISCOVER: *value = datagram->udp.discovery; return ERR_NONE;
+    case NET_OPTION_MULTICAST_TTL: *value = datagram->udp.group_ttl; return ERR_NONE;
+    case NET_OPTION_MULTICAST_LOOP: *value = datagram->udp.group_loop; return ERR_NONE;
+    case NET_OPTION_MULTICAST_ALL: *value = !datagram->udp.only_own_groups; return ERR_NONE;
+    case NET_OPTION_MULTICAST_IF: *value = datagram->udp.group_source; return ERR_NONE;
     default: return ERR_NOT_SUPPORTED;
     }
 }
@@ -113,6 +125,10 @@ enum error net_set_option(struct net *net, net_socket_id id, enum net_option opt
     }
     if (!in_range(option, value)) {
         return ERR_INVALID;
+    }
+    bool names_interface = option == NET_OPTION_MULTICAST_IF && value != 0;
+    if (names_interface && !routes_is_own(&net->routes, (uint32_t)value)) {
+        return ERR_ADDRESS_NOT_AVAILABLE;
     }
     if (socket->type == NET_DATAGRAM) {
         return set_datagram(socket->datagram, option, value);

@@ -24,6 +24,7 @@ struct packet {
 static void receive_arp(struct net *net, struct span payload, net_time now);
 static void receive_ipv4(struct net *net, struct packet *packet, struct span bytes);
 static void receive_icmp(struct net *net, struct packet *packet);
+static void receive_igmp(struct net *net, struct packet *packet);
 static void receive_udp(struct net *net, struct packet *packet);
 static void receive_tcp(struct net *net, struct packet *packet);
 
@@ -82,6 +83,9 @@ static void receive_arp(struct net *net, struct span payload, net_time now) {
  * unless it has never left us. */
 static bool good_source(const struct net *net, const struct packet *packet) {
     uint32_t source = packet->ipv4.source;
+    if (source == IPV4_ANY && packet->ipv4.protocol == IP_IGMP) {
+        return true; /* a switch that asks in a router's place has no address (RFC 4541 2.1.1) */
+    }
     bool own = ipv4_is_loopback(source) || routes_is_own(&net->routes, source);
     return ipv4_is_source(source) && !routes_is_broadcast(&net->routes, source) && own == packet->looped;
 }
@@ -94,17 +98,28 @@ static bool is_lease_offer(const struct net *net, const struct packet *packet) {
            !mac_is_group(packet->ethernet.destination) && read_be16(&reader) == DHCP_CLIENT_PORT;
 }
 
-static bool is_for_us(const struct net *net, struct packet *packet) {
+/* Only the groups that somebody here is in (RFC 1122 3.3.7); the others count apart. */
+static bool is_for_our_group(struct net *net, const struct packet *packet) {
+    if (!ipv4_is_multicast(packet->ipv4.destination)) {
+        return false;
+    }
+    bool wanted = igmp_wants(&net->igmp, packet->ipv4.destination, packet->ipv4.source);
+    net->counters.ipv4_other_group += !wanted;
+    return wanted;
+}
+
+static bool is_for_us(struct net *net, struct packet *packet) {
     uint32_t destination = packet->ipv4.destination;
     bool own = routes_is_own(&net->routes, destination) || (ipv4_is_loopback(destination) && packet->looped);
     packet->to_us = own && !mac_is_group(packet->ethernet.destination);
-    return packet->to_us || routes_is_broadcast(&net->routes, destination) ||
-           ipv4_is_multicast(destination) || is_lease_offer(net, packet);
+    return packet->to_us || routes_is_broadcast(&net->routes, destination) || is_for_our_group(net, packet) ||
+           is_lease_offer(net, packet);
 }
 
 static void deliver(struct net *net, struct packet *packet) {
     switch (packet->ipv4.protocol) {
     case IP_ICMP: receive_icmp(net, packet); break;
+    case IP_IGMP: receive_igmp(net, packet); break;
     case IP_UDP: receive_udp(net, packet); break;
     case IP_TCP: receive_tcp(net, packet); break;
     default:
@@ -205,6 +220,19 @@ static void receive_icmp(struct net *net, struct packet *packet) {
     }
 }
 
+/* ---- IGMP ---- */
+
+static void receive_igmp(struct net *net, struct packet *packet) {
+    struct igmp_message message;
+    if (igmp_parse(packet->payload, &message) != ERR_NONE) {
+        net->counters.igmp_malformed++;
+    } else if (!igmp_checksum_good(packet->payload)) {
+        net->counters.igmp_checksum++;
+    } else {
+        igmp_input(&net->igmp, &message, packet->now);
+    }
+}
+
 /* ---- UDP ---- */
 
 static void receive_dhcp(struct net *net, struct span payload, net_time now) {
@@ -216,17 +244,28 @@ static void receive_dhcp(struct net *net, struct span payload, net_time now) {
     dhcp_input(&net->dhcp, &message, now);
 }
 
+/* To a group or to all: a copy for each that listens. */
+static void receive_by_all(struct net *net, const struct udp_arrival *arrival) {
+    struct udp_socket *socket = udp_input_to_all(&net->udp, arrival, NULL);
+    net->counters.udp_no_socket += socket == NULL;
+    for (; socket != NULL; socket = udp_input_to_all(&net->udp, arrival, socket)) {
+        datagram_changed(net, socket);
+    }
+}
+
 static void receive_datagram(struct net *net, const struct packet *packet,
                              const struct udp_arrival *arrival) {
+    if (!packet->to_us) {
+        receive_by_all(net, arrival);
+        return;
+    }
     struct udp_socket *socket = udp_input(&net->udp, arrival);
     if (socket != NULL) {
         datagram_changed(net, socket);
         return;
     }
     net->counters.udp_no_socket++;
-    if (packet->to_us) {
-        icmp_error(&net->icmp, ICMP_UNREACHABLE, ICMP_PORT_UNREACHABLE, packet->bytes, packet->now);
-    }
+    icmp_error(&net->icmp, ICMP_UNREACHABLE, ICMP_PORT_UNREACHABLE, packet->bytes, packet->now);
 }
 
 static void receive_udp(struct net *net, struct packet *packet) {

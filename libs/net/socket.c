@@ -93,12 +93,16 @@ enum error net_open(struct net *net, enum net_type type, net_owner owner, net_so
     return ERR_NONE;
 }
 
-static enum error check_local(const struct net *net, const struct net_endpoint *local) {
+/* May a socket of that type be bound there? A datagram socket to a group or a broadcast address too: then it
+ * gets what is sent to that, and nothing else. */
+static enum error check_local(const struct net *net, const struct net_endpoint *local, uint8_t type) {
     if (local->address.family == NET_IPV6) {
         return ERR_ADDRESS_NOT_AVAILABLE;
     }
     uint32_t address = net_ipv4_value(&local->address);
-    bool ours = address == IPV4_ANY || ipv4_is_loopback(address) || routes_is_own(&net->routes, address);
+    bool group = ipv4_is_multicast(address) || routes_is_broadcast(&net->routes, address);
+    bool ours = address == IPV4_ANY || (group && type == NET_DATAGRAM) || ipv4_is_loopback(address) ||
+                routes_is_own(&net->routes, address);
     return ours ? ERR_NONE : ERR_ADDRESS_NOT_AVAILABLE;
 }
 
@@ -107,7 +111,7 @@ enum error net_bind(struct net *net, net_socket_id id, const struct net_endpoint
     if (socket == NULL) {
         return ERR_BAD_HANDLE;
     }
-    enum error error = check_local(net, local);
+    enum error error = check_local(net, local, socket->type);
     if (error != ERR_NONE) {
         return error;
     }

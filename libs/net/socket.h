@@ -13,3 +13,8 @@ enum error datagram_peer(const struct datagram *datagram, struct net_endpoint *p
 enum error datagram_take_error(struct datagram *datagram);
 uint32_t datagram_ready(const struct datagram *datagram);
 void datagram_info(const struct net *net, const struct socket *socket, struct net_socket_info *info);
+
+/* ---- groups.c ---- */
+
+/* The socket is about to go. */
+void groups_leave_all(struct net *net, struct datagram *datagram);

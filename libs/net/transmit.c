@@ -93,6 +93,7 @@ static bool transmit_fragment(struct net *net, struct net_slot *slot) {
     ipv4_write(&writer, &header, piece.length);
     write_bytes(&writer, piece.data, piece.length);
     cutter_sent(&net->cutter);
+    net->comes_back = net->pieces_come_back;
     return finish(net, slot, &writer);
 }
 
@@ -107,6 +108,7 @@ static bool open_datagram(struct net *net, struct net_slot *slot, const struct w
         return true;
     }
     header->dont_fragment = false;
+    net->pieces_come_back = net->comes_back;
     return cutter_begin(&net->cutter, way->destination, header, way->mtu, length, payload);
 }
 
@@ -225,18 +227,44 @@ static bool transmit_icmp(struct net *net, struct net_slot *slot, net_time now) 
     return false;
 }
 
+/* ---- IGMP ---- */
+
+/* To the next router, and no farther (RFC 3376 4). */
+static bool transmit_igmp(struct net *net, struct net_slot *slot, net_time now) {
+    uint8_t bytes[IPV4_MINIMUM_DATAGRAM - IPV4_HEADER - IPV4_ALERT];
+    struct writer message = writer_of(bytes, sizeof bytes);
+    uint32_t destination;
+    if (!igmp_compose(&net->igmp, &message, &destination, now)) {
+        return false;
+    }
+    struct way way;
+    (void)find_way(net, IPV4_ANY, destination, &way, now); /* a group: there is always a way */
+    struct writer writer = begin(net, slot, way.destination, ETHER_IPV4);
+    struct ipv4_header header = {.source = way.source,
+                                 .destination = destination,
+                                 .protocol = IP_IGMP,
+                                 .ttl = 1,
+                                 .tos = IGMP_PRECEDENCE,
+                                 .router_alert = true};
+    complete_header(net, &header, 1, now);
+    ipv4_write(&writer, &header, message.length);
+    write_bytes(&writer, bytes, message.length);
+    return finish(net, slot, &writer);
+}
+
 /* ---- Datagram sockets ---- */
 
 static bool write_datagram(struct net *net, struct net_slot *slot, const struct way *way,
                            const struct udp_output *output, net_time now) {
     struct writer writer;
     uint32_t destination = net_ipv4_value(&output->peer.address);
+    const struct udp_socket *socket = output->socket;
     struct ipv4_header header = {.source = way->source,
                                  .destination = destination,
                                  .protocol = IP_UDP,
-                                 .ttl = output->socket->ttl,
-                                 .tos = output->socket->tos,
-                                 .dont_fragment = output->socket->discovery != UDP_DISCOVER_NEVER};
+                                 .ttl = ipv4_is_multicast(destination) ? socket->group_ttl : socket->ttl,
+                                 .tos = socket->tos,
+                                 .dont_fragment = socket->discovery != UDP_DISCOVER_NEVER};
     struct udp_header ports = {.source_port = output->local.port, .destination_port = output->peer.port};
     if (!open_datagram(net, slot, way, &header, UDP_HEADER + output->payload.length, &writer, now)) {
         return false;
@@ -245,17 +273,33 @@ static bool write_datagram(struct net *net, struct net_slot *slot, const struct 
     return close_datagram(net, slot, &writer);
 }
 
+/* What goes to a group or to all may be for our own sockets too; with a TTL of 0 it is for nobody else.
+ * False: it is for nobody at all. */
+static bool judge_group(struct net *net, const struct udp_output *output, struct way *way) {
+    uint32_t destination = net_ipv4_value(&output->peer.address);
+    bool group = ipv4_is_multicast(destination), at_home = group && output->socket->group_ttl == 0;
+    bool ours = group ? output->socket->group_loop && igmp_wants(&net->igmp, destination, way->source)
+                      : routes_is_broadcast(&net->routes, destination);
+    net->comes_back = ours && !at_home;
+    if (at_home) {
+        way->destination = net->neighbours.mac;
+    }
+    return ours || !at_home;
+}
+
 static bool transmit_udp(struct net *net, struct net_slot *slot, net_time now) {
     struct udp_output output;
     while (udp_next(&net->udp, &output)) {
         struct way way;
-        uint32_t source = net_ipv4_value(&output.local.address);
-        enum way_answer answer = find_way(net, source, net_ipv4_value(&output.peer.address), &way, now);
+        uint32_t destination = net_ipv4_value(&output.peer.address);
+        uint32_t source = datagram_source(net, output.socket, destination);
+        enum way_answer answer = find_way(net, source, destination, &way, now);
         if (answer == WAY_WAITING) {
             udp_wait(&net->udp, &output);
             continue;
         }
-        bool made = answer == WAY_READY && write_datagram(net, slot, &way, &output, now);
+        bool made = answer == WAY_READY && judge_group(net, &output, &way) &&
+                    write_datagram(net, slot, &way, &output, now);
         udp_sent(&net->udp, &output, answer == WAY_NONE ? way.error : ERR_NONE);
         datagram_changed(net, output.socket);
         if (made) {
@@ -344,9 +388,10 @@ static bool transmit_tcp(struct net *net, struct net_slot *slot, net_time now) {
 /* ARP and DHCP come first, for the others wait for what they bring; a datagram that is being cut goes on
  * before another is begun; then the rest take turns. */
 static bool transmit_one(struct net *net, struct net_slot *slot, net_time now) {
-    static bool (*const takers[])(struct net * net, struct net_slot * slot,
-                                  net_time now) = {transmit_tcp, transmit_udp, transmit_dns, transmit_icmp};
+    static bool (*const takers[])(struct net * net, struct net_slot * slot, net_time now) = {
+        transmit_tcp, transmit_udp, transmit_dns, transmit_icmp, transmit_igmp};
     const uint32_t count = sizeof takers / sizeof takers[0];
+    net->comes_back = false;
     net_pass_time(net, now);
     if (transmit_arp(net, slot, now) || transmit_fragment(net, slot) || transmit_dhcp(net, slot, now)) {
         return true;
@@ -379,10 +424,13 @@ bool net_transmit(struct net *net, struct net_slot *slot, net_time now) {
             net->settled = true;
             return false;
         }
-        if (!is_looped(net, slot)) {
+        bool leaves = !is_looped(net, slot);
+        if (!leaves || net->comes_back) {
+            loop_back(net, slot, now);
+        }
+        if (leaves) {
             return true;
         }
-        loop_back(net, slot, now);
     }
     return false;
 }

@@ -25,6 +25,9 @@ static const struct option options[] = {
     {IPPROTO_IP, IP_TTL, TCPIP_OPTION_TTL},
     {IPPROTO_IP, IP_TOS, TCPIP_OPTION_TOS},
     {IPPROTO_IP, IP_MTU_DISCOVER, TCPIP_OPTION_MTU_DISCOVER},
+    {IPPROTO_IP, IP_MULTICAST_TTL, TCPIP_OPTION_MULTICAST_TTL},
+    {IPPROTO_IP, IP_MULTICAST_LOOP, TCPIP_OPTION_MULTICAST_LOOP},
+    {IPPROTO_IP, IP_MULTICAST_ALL, TCPIP_OPTION_MULTICAST_ALL},
 };
 
 static const struct option *find(int level, int name) {
@@ -38,7 +41,8 @@ static const struct option *find(int level, int name) {
 
 static bool is_switch(uint32_t option) {
     return option == TCPIP_OPTION_REUSEADDR || option == TCPIP_OPTION_KEEPALIVE ||
-           option == TCPIP_OPTION_BROADCAST || option == TCPIP_OPTION_NODELAY;
+           option == TCPIP_OPTION_BROADCAST || option == TCPIP_OPTION_NODELAY ||
+           option == TCPIP_OPTION_MULTICAST_LOOP;
 }
 
 static int result_of(struct open_file *file, enum error error) {
@@ -77,10 +81,13 @@ static bool value_of(const struct option *option, const void *value, socklen_t l
         *result = linger.l_onoff != 0 ? linger.l_linger : -1;
         return true;
     }
-    if (length < sizeof number) {
+    if (option->level == IPPROTO_IP && length >= 1 && length < sizeof number) {
+        number = *(const unsigned char *)value; /* a byte is enough, as old programs have it */
+    } else if (length < sizeof number) {
         return false;
+    } else {
+        memcpy(&number, value, sizeof number);
     }
-    memcpy(&number, value, sizeof number);
     *result = is_switch(option->option) ? number != 0 : number;
     return true;
 }
@@ -95,6 +102,9 @@ int setsockopt(int fd, int level, int name, const void *value, socklen_t length)
         struct socket_state *socket = &file->socket;
         return set_timeout(name == SO_RCVTIMEO ? &socket->receive_timeout : &socket->send_timeout, value,
                            length);
+    }
+    if (posix_is_group_option(level, name)) {
+        return posix_set_group_option(file, name, value, length);
     }
     const struct option *option = find(level, name);
     if (option == NULL) {
@@ -169,6 +179,11 @@ int getsockopt(int fd, int level, int name, void *value, socklen_t *length) {
             return store(&number, sizeof number, value, length);
         default: break;
         }
+    }
+    if (level == IPPROTO_IP && name == IP_MULTICAST_IF) {
+        struct in_addr interface;
+        int result = posix_get_group_interface(file, &interface);
+        return result != 0 ? result : store(&interface, sizeof interface, value, length);
     }
     const struct option *option = find(level, name);
     if (option == NULL) {

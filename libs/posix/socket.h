@@ -20,3 +20,11 @@ uint32_t posix_socket_ready(const struct open_file *file);
 bool posix_endpoint_of(const struct sockaddr *address, socklen_t length, struct tcpip_endpoint *endpoint);
 /* Cut at *length, which becomes the full length; address may be null. */
 void posix_endpoint_store(const struct tcpip_endpoint *endpoint, struct sockaddr *address, socklen_t *length);
+
+/* ---- groups.c ---- */
+
+struct in_addr;
+/* Is it one of the options that join and leave groups, or choose an interface for them? */
+bool posix_is_group_option(int level, int name);
+int posix_set_group_option(struct open_file *file, int name, const void *value, socklen_t length);
+int posix_get_group_interface(struct open_file *file, struct in_addr *address);

@@ -10,6 +10,10 @@ _Static_assert(TCPIP_READY_IN == NET_READY_IN && TCPIP_READY_OUT == NET_READY_OU
 _Static_assert(TCPIP_OPTION_NODELAY == NET_OPTION_NODELAY && TCPIP_OPTION_RCVBUF == NET_OPTION_RCVBUF &&
                    TCPIP_OPTION_TOS == NET_OPTION_TOS && TCPIP_OPTION_MTU_DISCOVER == NET_OPTION_MTU_DISCOVER,
                "options");
+_Static_assert(TCPIP_OPTION_MULTICAST_TTL == NET_OPTION_MULTICAST_TTL &&
+                   TCPIP_OPTION_MULTICAST_ALL == NET_OPTION_MULTICAST_ALL &&
+                   TCPIP_GROUP_JOIN == NET_GROUP_JOIN && TCPIP_GROUP_UNBLOCK == NET_GROUP_UNBLOCK,
+               "groups");
 _Static_assert(TCPIP_PEEK == NET_PEEK && TCPIP_TRUNCATED == NET_TRUNCATED, "datagram flags");
 
 /* The holder that a request came by; answers it when there is none. */
@@ -231,6 +235,20 @@ static void on_set_option(void *context, struct request *request, uint32_t optio
     }
 }
 
+static void on_change_group(void *context, struct request *request, uint32_t change,
+                            const struct tcpip_membership *given) {
+    struct tcpip *tcpip = context;
+    struct holder *holder = holder_for(tcpip, request);
+    if (holder == NULL) {
+        return;
+    }
+    struct net_membership membership = {.group = endpoint_in(&given->group).address,
+                                        .source = endpoint_in(&given->source).address,
+                                        .interface = endpoint_in(&given->interface).address};
+    enum net_group_change what = change <= NET_GROUP_UNBLOCK ? (enum net_group_change)change : 0;
+    request_fail(request, net_change_group(tcpip->net, holder->socket->id, what, &membership, tcpip_now()));
+}
+
 static void on_get_option(void *context, struct request *request, uint32_t option) {
     struct tcpip *tcpip = context;
     struct holder *holder = holder_for(tcpip, request);
@@ -283,6 +301,7 @@ static const struct tcpip_handlers handlers = {
     .error = on_error,
     .set_option = on_set_option,
     .get_option = on_get_option,
+    .change_group = on_change_group,
     .adopt = on_adopt,
 };
 

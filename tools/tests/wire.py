@@ -12,7 +12,7 @@ FIN, SYN, RST, PSH, ACK, URG, ECE, CWR = 1, 2, 4, 8, 16, 32, 64, 128
 ECT, CE = 2, 3                  # ECN bits of the TOS
 BROADCAST = b"\xff" * 6
 ARP_TYPE, IPV4_TYPE = 0x0806, 0x0800
-ICMP_NUMBER, TCP_NUMBER, UDP_NUMBER = 1, 6, 17
+ICMP_NUMBER, IGMP_NUMBER, TCP_NUMBER, UDP_NUMBER = 1, 2, 6, 17
 WRAP = 1 << 32
 LIMIT = 60                      # seconds: ends a test that hangs; measures nothing
 
@@ -94,13 +94,15 @@ def options_of(data):
 
 @dataclasses.dataclass
 class Packet:
-    """A frame that came from the guest. `kind`: "arp", "icmp", "udp" or "tcp"; fields that it does not have are 0."""
+    """A frame that came from the guest. `kind`: "arp", "icmp", "igmp", "udp" or "tcp"; fields that it does not have are 0."""
     kind: str
     source: bytes               # IPv4 addresses
     target: bytes
     to: bytes                   # Ethernet address
     when: float = 0
     tos: int = 0
+    ttl: int = 0
+    ip_options: bytes = b""
     operation: int = 0          # ARP
     source_port: int = 0
     target_port: int = 0
@@ -139,14 +141,20 @@ def read_icmp(packet, body):
     packet.payload = body[8:]
 
 
-READERS = {ICMP_NUMBER: ("icmp", read_icmp), UDP_NUMBER: ("udp", read_udp), TCP_NUMBER: ("tcp", read_tcp)}
+def read_igmp(packet, body):
+    assert checksum(body) == 0, "wrong IGMP sum"
+    packet.type, packet.payload = body[0], body
 
 
-def put_together(packet, parts):
+READERS = {ICMP_NUMBER: ("icmp", read_icmp), IGMP_NUMBER: ("igmp", read_igmp), UDP_NUMBER: ("udp", read_udp),
+           TCP_NUMBER: ("tcp", read_tcp)}
+
+
+def put_together(packet, head, parts):
     """The payload of an IPv4 packet. Of a fragment: that of the datagram if this was the last that was missing in `parts`;
     None if others are."""
     total, ident, place = struct.unpack("!HHH", packet[2:8])
-    start, more, payload = (place & 0x1fff) * 8, place >> 13 & 1, packet[20:total]
+    start, more, payload = (place & 0x1fff) * 8, place >> 13 & 1, packet[head:total]
     if not start and not more:
         return payload, []
     assert not place & 0x4000, "a fragment with DF"
@@ -170,15 +178,17 @@ def parse(frame, parts=None):
     if kind != IPV4_TYPE:
         return None
     total = struct.unpack("!H", payload[2:4])[0]
-    assert payload[0] == 0x45 and 20 <= total <= len(payload) and checksum(payload[:20]) == 0, "wrong IPv4 header"
+    head = 24 if payload[9] == IGMP_NUMBER else 20      # the router alert is the only option that there is
+    assert payload[0] == 0x40 + head // 4 and head <= total <= len(payload), "wrong IPv4 header"
+    assert checksum(payload[:head]) == 0, "wrong IPv4 sum"
     if payload[9] not in READERS:
         return None
     name, read = READERS[payload[9]]
-    body, pieces = put_together(payload[:total], {} if parts is None else parts)
+    body, pieces = put_together(payload[:total], head, {} if parts is None else parts)
     if body is None:
         return None
-    packet = Packet(name, payload[12:16], payload[16:20], frame[:6], tos=payload[1], ident=struct.unpack("!H", payload[4:6])[0],
-                    whole=bool(payload[6] & 0x40), pieces=pieces)
+    packet = Packet(name, payload[12:16], payload[16:20], frame[:6], tos=payload[1], ttl=payload[8], ident=struct.unpack("!H", payload[4:6])[0],
+                    whole=bool(payload[6] & 0x40), pieces=pieces, ip_options=payload[20:head])
     read(packet, body)
     return packet
 

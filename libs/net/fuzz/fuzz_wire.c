@@ -4,6 +4,7 @@
 #include <net/wire/dhcp.h>
 #include <net/wire/dns.h>
 #include <net/wire/icmp.h>
+#include <net/wire/igmp.h>
 #include <net/wire/tcp.h>
 #include <net/wire/udp.h>
 #include <stdlib.h>
@@ -54,6 +55,18 @@ static void try_icmp_and_udp(struct span input) {
     if (udp_parse(input, &udp, &payload) == ERR_NONE) {
         inside(payload, input);
         (void)udp_checksum_good(input, 1, 2);
+    }
+}
+
+static void try_igmp(struct span input) {
+    struct igmp_message message;
+    if (igmp_parse(input, &message) == ERR_NONE) {
+        inside(message.sources, input);
+        must(message.sources.length == (size_t)message.source_count * 4);
+        for (uint16_t i = 0; i < message.source_count; i++) {
+            (void)igmp_source(&message, i);
+        }
+        (void)igmp_checksum_good(input);
     }
 }
 
@@ -112,6 +125,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     try_arp(input);
     try_ipv4(input);
     try_icmp_and_udp(input);
+    try_igmp(input);
     try_tcp(input);
     try_dhcp(input);
     try_dns(input);

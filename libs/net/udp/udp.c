@@ -14,7 +14,8 @@ void udp_init(struct udp *udp, struct arena *arena, size_t most, struct net_coun
 }
 
 void udp_open(struct udp_socket *socket, net_owner owner) {
-    *socket = (struct udp_socket){.owner = owner, .ttl = IPV4_TTL, .discovery = UDP_DISCOVER_WANT};
+    *socket = (struct udp_socket){
+        .owner = owner, .ttl = IPV4_TTL, .discovery = UDP_DISCOVER_WANT, .group_ttl = 1, .group_loop = true};
     list_init(&socket->link);
     list_init(&socket->due);
     list_init(&socket->receive.messages);
@@ -183,17 +184,42 @@ static struct udp_socket *find(struct udp *udp, const struct net_endpoint *local
     return best;
 }
 
-struct udp_socket *udp_input(struct udp *udp, const struct udp_arrival *arrival) {
-    struct udp_socket *socket = find(udp, &arrival->destination, &arrival->source);
-    if (socket == NULL) {
-        return NULL;
-    }
+static void take_in(struct udp *udp, struct udp_socket *socket, const struct udp_arrival *arrival) {
     struct udp_queue *queue = &socket->receive;
     if (queue->used > queue->limit || udp->used > udp->most ||
         enqueue(udp, socket, queue, &arrival->source, arrival->payload) != ERR_NONE) {
         udp->counters->udp_queue_full++;
     }
+}
+
+struct udp_socket *udp_input(struct udp *udp, const struct udp_arrival *arrival) {
+    struct udp_socket *socket = find(udp, &arrival->destination, &arrival->source);
+    if (socket != NULL) {
+        take_in(udp, socket, arrival);
+    }
     return socket;
+}
+
+/* Does the socket want what comes to this group from there? */
+static bool wants(const struct udp_socket *socket, const struct udp_arrival *arrival) {
+    uint32_t group = net_ipv4_value(&arrival->destination.address);
+    uint32_t source = net_ipv4_value(&arrival->source.address);
+    return !ipv4_is_multicast(group) ||
+           memberships_want(socket->memberships, group, source, !socket->only_own_groups);
+}
+
+struct udp_socket *udp_input_to_all(struct udp *udp, const struct udp_arrival *arrival,
+                                    const struct udp_socket *last) {
+    struct list *bucket = bucket_of(udp, arrival->destination.port);
+    for (struct list *at = last != NULL ? last->link.next : bucket->next; at != bucket; at = at->next) {
+        struct udp_socket *socket = LIST_ENTRY(at, struct udp_socket, link);
+        if (fit(socket, &arrival->destination, &arrival->source) == 0 || !wants(socket, arrival)) {
+            continue;
+        }
+        take_in(udp, socket, arrival);
+        return socket;
+    }
+    return NULL;
 }
 
 struct udp_socket *udp_report(struct udp *udp, const struct net_endpoint *local,

@@ -13,6 +13,7 @@
 #include <net/arena.h>
 #include <net/counters.h>
 #include <net/types.h>
+#include <net/udp/memberships.h>
 
 #define UDP_BUCKETS         64
 #define UDP_EPHEMERAL_FIRST 32768
@@ -55,6 +56,12 @@ struct udp_socket {
     bool waiting;     /* the next hop of its first datagram is not known yet */
     uint8_t ttl, tos;
     uint8_t discovery; /* enum udp_discovery */
+    /* Multicast: */
+    struct memberships *memberships; /* on the owner's bill; null: none */
+    uint32_t group_source;           /* the address to send from; 0: the route's */
+    uint8_t group_ttl;               /* 0: no farther than ourselves */
+    bool group_loop;                 /* we hear what we say, if we are in the group */
+    bool only_own_groups;            /* nothing of groups that only other sockets have joined */
 };
 
 struct udp {
@@ -96,6 +103,10 @@ enum error udp_bind(struct udp *udp, struct udp_socket *socket, const struct net
 enum error udp_connect(struct udp *udp, struct udp_socket *socket, const struct net_endpoint *peer,
                        struct random *random);
 
+/* Takes in a datagram for a group or for all: every socket that fits gets it. Returns the next one after
+ * `last` (null: the first) that does, even if its queue was full (counted); null: no more. */
+struct udp_socket *udp_input_to_all(struct udp *udp, const struct udp_arrival *arrival,
+                                    const struct udp_socket *last);
 /* Takes in a datagram. Returns the socket that it is for, even if its queue was full (counted); null: nobody
  * listens. */
 struct udp_socket *udp_input(struct udp *udp, const struct udp_arrival *arrival);

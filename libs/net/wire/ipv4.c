@@ -2,7 +2,7 @@
 #include <net/wire/checksum.h>
 #include <net/wire/ipv4.h>
 
-enum { OPTION_END = 0, OPTION_NOP = 1 };
+enum { OPTION_END = 0, OPTION_NOP = 1, OPTION_ROUTER_ALERT = 148 };
 enum { FLAG_DONT_FRAGMENT = 0x4000, FLAG_MORE_FRAGMENTS = 0x2000, OFFSET_MASK = 0x1fff };
 
 /* Does every option end inside the header? Their meaning is skipped: none is needed by a host, and source
@@ -46,6 +46,7 @@ enum error ipv4_parse(struct span packet, struct ipv4_header *header, struct spa
     header->dont_fragment = (flags & FLAG_DONT_FRAGMENT) != 0;
     header->more_fragments = (flags & FLAG_MORE_FRAGMENTS) != 0;
     header->fragment_offset = (uint16_t)((flags & OFFSET_MASK) * 8);
+    header->router_alert = false;
     header->options = span_slice(packet, IPV4_HEADER, header_length - IPV4_HEADER);
     *payload = span_slice(packet, header_length, total - header_length);
     bool ends_in_range = header->fragment_offset + total <= UINT16_MAX;
@@ -58,18 +59,19 @@ bool ipv4_checksum_good(struct span packet) {
 }
 
 void ipv4_write(struct writer *writer, const struct ipv4_header *header, size_t payload_length) {
-    uint8_t *start = write_space(writer, IPV4_HEADER);
-    if (start == NULL || payload_length > UINT16_MAX - IPV4_HEADER) {
+    size_t header_length = IPV4_HEADER + (header->router_alert ? IPV4_ALERT : 0);
+    uint8_t *start = write_space(writer, header_length);
+    if (start == NULL || payload_length > UINT16_MAX - header_length) {
         writer->failed = true;
         return;
     }
     uint16_t flags = (uint16_t)(header->fragment_offset / 8);
     flags |= header->dont_fragment ? FLAG_DONT_FRAGMENT : 0;
     flags |= header->more_fragments ? FLAG_MORE_FRAGMENTS : 0;
-    struct writer at = writer_of(start, IPV4_HEADER);
-    write_u8(&at, 4 << 4 | IPV4_HEADER / 4);
+    struct writer at = writer_of(start, header_length);
+    write_u8(&at, (uint8_t)(4 << 4 | header_length / 4));
     write_u8(&at, header->tos);
-    write_be16(&at, (uint16_t)(IPV4_HEADER + payload_length));
+    write_be16(&at, (uint16_t)(header_length + payload_length));
     write_be16(&at, header->id);
     write_be16(&at, flags);
     write_u8(&at, header->ttl);
@@ -77,8 +79,11 @@ void ipv4_write(struct writer *writer, const struct ipv4_header *header, size_t 
     write_be16(&at, 0);
     write_be32(&at, header->source);
     write_be32(&at, header->destination);
+    if (header->router_alert) {
+        write_be32(&at, (uint32_t)OPTION_ROUTER_ALERT << 24 | IPV4_ALERT << 16);
+    }
     struct writer sum = writer_of(start + 10, 2);
-    write_be16(&sum, checksum_of(start, IPV4_HEADER));
+    write_be16(&sum, checksum_of(start, header_length));
 }
 
 /* One number 0..255; *text moves behind it. -1: none. */

@@ -4,15 +4,17 @@
 #include <base/error.h>
 #include <base/span.h>
 
-#define IPV4_HEADER      20
-#define IPV4_TTL         64
-#define IPV4_MINIMUM_MTU 68
+#define IPV4_HEADER           20
+#define IPV4_ALERT            4 /* bytes of the router alert option (RFC 2113) */
+#define IPV4_TTL              64
+#define IPV4_MINIMUM_MTU      68
+#define IPV4_MINIMUM_DATAGRAM 576 /* that every host takes (RFC 791 3.1) */
 
 /* The low two bits of the TOS (RFC 3168 5): not capable, capable (two names for it), congestion met. */
 #define IPV4_ECN 3
 enum ecn { ECN_NOT_ECT = 0, ECN_ECT_1 = 1, ECN_ECT_0 = 2, ECN_CE = 3 };
 
-enum ip_protocol { IP_ICMP = 1, IP_TCP = 6, IP_UDP = 17 };
+enum ip_protocol { IP_ICMP = 1, IP_IGMP = 2, IP_TCP = 6, IP_UDP = 17 };
 
 struct ipv4_header {
     uint32_t source, destination;
@@ -21,6 +23,7 @@ struct ipv4_header {
     uint16_t id;
     bool dont_fragment, more_fragments;
     uint16_t fragment_offset; /* bytes */
+    bool router_alert;        /* written only */
     struct span options;      /* parsed only: well-formed, borrowed from the packet */
 };
 
@@ -59,7 +62,8 @@ static inline bool ipv4_is_source(uint32_t address) {
 enum error ipv4_parse(struct span packet, struct ipv4_header *header, struct span *payload);
 /* Is the header checksum right? `packet` has passed ipv4_parse. */
 bool ipv4_checksum_good(struct span packet);
-/* Writes a header of 20 bytes, sum included, for `payload_length` bytes behind it. */
+/* Writes a header of 20 bytes, or 24 with the router alert, sum included, for `payload_length` bytes behind
+ * it. */
 void ipv4_write(struct writer *writer, const struct ipv4_header *header, size_t payload_length);
 
 /* ERR_MALFORMED: not four decimal numbers 0..255 with dots between them, and nothing else. */

@@ -3,7 +3,7 @@
 #include <net/wire/dhcp.h>
 #include <netsim/script/frames.h>
 
-enum { IP_IGMP = 2, TCP_SEQ = 4, TCP_ACK_AT = 8, PIECES_MAX = 12, WHOLE_MAX = 1472 };
+enum { TCP_SEQ = 4, TCP_ACK_AT = 8, PIECES_MAX = 12, WHOLE_MAX = 1472 };
 
 static const uint8_t zeros[WHOLE_MAX];
 

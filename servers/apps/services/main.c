@@ -8,11 +8,13 @@
 const char *const kind_names[KIND_COUNT] = {"echo", "discard", "daytime", "chargen"};
 static const uint16_t usual_ports[KIND_COUNT] = {7, 9, 13, 19};
 
-static const char usage[] = "usage: services [-t | -u] [-c CONNECTIONS] [-i SECONDS] [SERVICE[=PORT]...]\n"
-                            "  SERVICE         echo (port 7), discard (9), daytime (13), chargen (19); all\n"
-                            "  -t, -u          only over TCP, only over UDP\n"
-                            "  -c CONNECTIONS  at most so many at once (64)\n"
-                            "  -i SECONDS      give up a connection that is idle for so long (300)\n";
+static const char usage[] =
+    "usage: services [-t | -u] [-c CONNECTIONS] [-i SECONDS] [-g GROUP] [SERVICE[=PORT]...]\n"
+    "  SERVICE         echo (port 7), discard (9), daytime (13), chargen (19); all\n"
+    "  -t, -u          only over TCP, only over UDP\n"
+    "  -c CONNECTIONS  at most so many at once (64)\n"
+    "  -i SECONDS      give up a connection that is idle for so long (300)\n"
+    "  -g GROUP        over UDP also for this multicast group\n";
 
 /* Reads a number between 1 and most; 0 with a message if it is none. */
 static unsigned parse_number(const char *what, const char *text, unsigned long most) {
@@ -40,8 +42,12 @@ static bool take_service(struct options *options, const char *word) {
     return false;
 }
 
-/* -c and -i, with their value. */
-static bool take_number(struct options *options, const char *option, const char *value) {
+/* -c, -i and -g, with their value. */
+static bool take_value(struct options *options, const char *option, const char *value) {
+    if (value && strcmp(option, "-g") == 0) {
+        options->group = value;
+        return true;
+    }
     if (!value || (strcmp(option, "-c") != 0 && strcmp(option, "-i") != 0)) {
         fputs(usage, stderr);
         return false;
@@ -65,7 +71,7 @@ static bool read_options(struct options *options, int count, char **arguments) {
         } else if (strcmp(word, "-u") == 0) {
             options->tcp = false;
         } else if (word[0] == '-') {
-            good = take_number(options, word, ++i < count ? arguments[i] : NULL);
+            good = take_value(options, word, ++i < count ? arguments[i] : NULL);
         } else {
             named = true;
             good = take_service(options, word);

@@ -1,6 +1,7 @@
 /* server.c: the sockets, the table of connections, the poll loop. */
 #include "services.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -47,6 +48,20 @@ static int open_socket(enum kind kind, int type, uint16_t port) {
     return -1;
 }
 
+/* Datagrams to the group come to every socket that is bound to their port. */
+static bool join(const struct options *options, int fd) {
+    struct ip_mreq wanted = {.imr_interface.s_addr = htonl(INADDR_ANY)};
+    if (options->group == NULL) {
+        return true;
+    }
+    if (inet_pton(AF_INET, options->group, &wanted.imr_multiaddr) == 1 &&
+        setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &wanted, sizeof wanted) == 0) {
+        return true;
+    }
+    fprintf(stderr, "services: cannot join the group \"%s\"\n", options->group);
+    return false;
+}
+
 bool server_start(struct server *server) {
     const struct options *options = &server->options;
     text_pattern(server);
@@ -57,7 +72,7 @@ bool server_start(struct server *server) {
             *poll = (struct pollfd){.fd = -1, .events = POLLIN};
             if (options->ports[kind] != 0 && (i == 0 ? options->tcp : options->udp)) {
                 poll->fd = open_socket((enum kind)kind, types[i], options->ports[kind]);
-                if (poll->fd < 0) {
+                if (poll->fd < 0 || (i == 1 && !join(options, poll->fd))) {
                     return false;
                 }
             }

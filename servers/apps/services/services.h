@@ -24,6 +24,7 @@ struct options {
     uint16_t ports[KIND_COUNT]; /* 0: not served */
     unsigned connections_max;
     unsigned idle_ms;
+    const char *group; /* multicast group whose datagrams are answered too; null: none */
 };
 
 struct connection {

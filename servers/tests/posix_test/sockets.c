@@ -90,14 +90,55 @@ void test_sockets(struct checks *t) {
     datagrams_without_peer(t);
 }
 
-/* An option is set, read back, and refuses a value that is too short. */
+/* An option is set, read back, and refuses a value that is too short (for those of IP a byte is enough). */
 static void option(struct checks *t, int fd, int level, int name, int value) {
     int got = -1;
     socklen_t length = sizeof got;
     CHECK_EQUAL(t, setsockopt(fd, level, name, &value, sizeof value), 0);
     CHECK_EQUAL(t, getsockopt(fd, level, name, &got, &length), 0);
     CHECK_EQUAL(t, got, value);
-    CHECK_ERRNO(t, setsockopt(fd, level, name, &value, 1), EINVAL);
+    CHECK_ERRNO(t, setsockopt(fd, level, name, &value, level == IPPROTO_IP ? 0 : 1), EINVAL);
+}
+
+static void groups(struct checks *t) {
+    struct ip_mreq group = {.imr_multiaddr.s_addr = htonl(0xef010203)};
+    struct ip_mreqn other = {.imr_multiaddr.s_addr = htonl(0xef010204), .imr_ifindex = 9};
+    struct ip_mreq_source source = {.imr_multiaddr = group.imr_multiaddr, .imr_sourceaddr.s_addr = htonl(1)};
+    struct in_addr interface = {.s_addr = 1};
+    unsigned char byte = 0;
+    socklen_t length = sizeof interface;
+    int fd = socket(AF_INET, SOCK_DGRAM, 0), stream = socket(AF_INET, SOCK_STREAM, 0);
+    CHECK_ERRNO(t, setsockopt(fd, IPPROTO_IP, IP_DROP_MEMBERSHIP, &group, sizeof group), EADDRNOTAVAIL);
+    CHECK_EQUAL(t, setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &group, sizeof group), 0);
+    CHECK_ERRNO(t, setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &group, sizeof group), EADDRINUSE);
+    CHECK_ERRNO(t, setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &group, 7), EINVAL);
+    CHECK_ERRNO(t, setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &other, sizeof other), ENODEV);
+    other.imr_ifindex = 2;
+    CHECK_EQUAL(t, setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &other, sizeof other), 0);
+    CHECK_EQUAL(t, setsockopt(fd, IPPROTO_IP, IP_BLOCK_SOURCE, &source, sizeof source), 0);
+    CHECK_EQUAL(t, setsockopt(fd, IPPROTO_IP, IP_UNBLOCK_SOURCE, &source, sizeof source), 0);
+    CHECK_ERRNO(t, setsockopt(fd, IPPROTO_IP, IP_ADD_SOURCE_MEMBERSHIP, &source, sizeof source), EINVAL);
+    CHECK_EQUAL(t, setsockopt(fd, IPPROTO_IP, IP_DROP_MEMBERSHIP, &group, sizeof group), 0);
+    CHECK_ERRNO(t, setsockopt(fd, IPPROTO_IP, IP_DROP_SOURCE_MEMBERSHIP, &source, sizeof source), EINVAL);
+    CHECK_ERRNO(t, setsockopt(stream, IPPROTO_IP, IP_ADD_MEMBERSHIP, &group, sizeof group), EPROTO);
+    group.imr_multiaddr.s_addr = htonl(0x0a000001);
+    CHECK_ERRNO(t, setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &group, sizeof group), EINVAL);
+    for (uint32_t i = 1; i < 20; i++) {
+        group.imr_multiaddr.s_addr = htonl(0xef020000 + i);
+        CHECK_EQUAL(t, setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &group, sizeof group), 0);
+    }
+    group.imr_multiaddr.s_addr = htonl(0xef020000);
+    CHECK_ERRNO(t, setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &group, sizeof group), ENOBUFS);
+    CHECK_EQUAL(t, getsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &interface, &length), 0);
+    CHECK_EQUAL(t, interface.s_addr, 0);
+    interface.s_addr = htonl(0xc0000201);
+    CHECK_ERRNO(t, setsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &interface, sizeof interface), EADDRNOTAVAIL);
+    CHECK_EQUAL(t, setsockopt(fd, IPPROTO_IP, IP_MULTICAST_TTL, &byte, 1), 0);
+    option(t, fd, IPPROTO_IP, IP_MULTICAST_TTL, 9);
+    option(t, fd, IPPROTO_IP, IP_MULTICAST_LOOP, 0);
+    option(t, fd, IPPROTO_IP, IP_MULTICAST_ALL, 0);
+    CHECK_EQUAL(t, close(fd), 0);
+    CHECK_EQUAL(t, close(stream), 0);
 }
 
 void test_options(struct checks *t) {
@@ -129,6 +170,7 @@ void test_options(struct checks *t) {
     CHECK_EQUAL(t, value, 0xb8);
     CHECK_ERRNO(t, setsockopt(fd, SOL_SOCKET, 7777, &value, sizeof value), ENOPROTOOPT);
     CHECK_ERRNO(t, getsockopt(fd, 7777, SO_TYPE, &value, &length), ENOPROTOOPT);
+    groups(t);
     CHECK_EQUAL(t, close(fd), 0);
 }
 

@@ -35,6 +35,21 @@ typedef uint16_t in_port_t;
 #define IP_PMTUDISC_DO    2 /* DF, and what is too long for the path is refused */
 #define IP_PMTUDISC_PROBE 3 /* DF; only what is too long for the link is refused */
 
+#define IP_MULTICAST_IF           32
+#define IP_MULTICAST_TTL          33
+#define IP_MULTICAST_LOOP         34
+#define IP_ADD_MEMBERSHIP         35
+#define IP_DROP_MEMBERSHIP        36
+#define IP_UNBLOCK_SOURCE         37
+#define IP_BLOCK_SOURCE           38
+#define IP_ADD_SOURCE_MEMBERSHIP  39
+#define IP_DROP_SOURCE_MEMBERSHIP 40
+#define IP_MULTICAST_ALL          49
+
+#define IP_DEFAULT_MULTICAST_TTL  1
+#define IP_DEFAULT_MULTICAST_LOOP 1
+#define IP_MAX_MEMBERSHIPS        20
+
 #define IPV6_UNICAST_HOPS 16
 #define IPV6_V6ONLY       26
 
@@ -43,6 +58,12 @@ typedef uint16_t in_port_t;
 #define INADDR_BROADCAST ((in_addr_t)0xffffffff)
 #define INADDR_NONE      ((in_addr_t)0xffffffff)
 
+#define INADDR_UNSPEC_GROUP    ((in_addr_t)0xe0000000)
+#define INADDR_ALLHOSTS_GROUP  ((in_addr_t)0xe0000001)
+#define INADDR_ALLRTRS_GROUP   ((in_addr_t)0xe0000002)
+#define INADDR_MAX_LOCAL_GROUP ((in_addr_t)0xe00000ff)
+#define IN_MULTICAST(address)  (((in_addr_t)(address)&0xf0000000) == 0xe0000000)
+
 #define INET_ADDRSTRLEN  16
 #define INET6_ADDRSTRLEN 46
 
@@ -50,6 +71,20 @@ typedef uint16_t in_port_t;
 
 struct in_addr {
     in_addr_t s_addr; /* network order */
+};
+
+/* To join and leave groups, and to choose their interface. */
+struct ip_mreq {
+    struct in_addr imr_multiaddr, imr_interface;
+};
+
+struct ip_mreqn {
+    struct in_addr imr_multiaddr, imr_address;
+    int imr_ifindex;
+};
+
+struct ip_mreq_source {
+    struct in_addr imr_multiaddr, imr_interface, imr_sourceaddr;
 };
 
 struct sockaddr_in {
