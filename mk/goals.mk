@@ -98,7 +98,7 @@ coverage-report: $(coverage_programs)
 
 bench: ## Minato's figures beside a Linux guest's in the same QEMU
 	@tools/setup run bench
-	@$(MAKE) --no-print-directory BUILD=release all
+	@$(MAKE) --no-print-directory BUILD=release all $(host)/bin/relay
 	@tools/bench/bench
 
 fresh-root-test: ## tries both commands in an empty Debian (root only, slow)

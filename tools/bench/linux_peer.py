@@ -1,7 +1,8 @@
 """The peer that Minato is measured against: a Linux guest in the same QEMU, made of Debian 13's own packages.
 
 Kernel, busybox and nginx are fetched once and kept in the user's cache; nothing of it is shipped. Needs no root: the
-root file system is a cpio archive that is written here.
+root file system is a cpio archive that is written here. As for the sysroot, what PINS knows is taken by its hash while
+the mirror's lists are of no use.
 """
 import gzip
 import hashlib
@@ -18,6 +19,29 @@ import debian  # noqa: E402
 SUITE = "trixie"
 PACKAGES = ["busybox-static:riscv64", "nginx:riscv64", "nginx-common", "libc6:riscv64", "libssl3t64:riscv64",
             "libzstd1:riscv64", "zlib1g:riscv64", "libpcre2-8-0:riscv64", "libcrypt1:riscv64"]
+# package: (its place in the archive, its SHA-256)
+PINS = {
+    "linux-image": ("pool/main/l/linux/linux-image-6.12.107+deb13-riscv64_6.12.107-1_riscv64.deb",
+        "abe9f65d74b434692149482b031db7a2aaf832921e09f69f775293c0e0c5799c"),
+    "busybox-static:riscv64": ("pool/main/b/busybox/busybox-static_1.37.0-6+b9_riscv64.deb",
+        "4add476d2b185c5b487c285b38d790f0881a7e4a8e2ddde835f917e770eb8633"),
+    "nginx:riscv64": ("pool/main/n/nginx/nginx_1.26.3-3+deb13u7_riscv64.deb",
+        "a921db8c049686b9e9e91ff276b4709b89e2f85871ea90739a938b00a3b4d4dc"),
+    "nginx-common": ("pool/main/n/nginx/nginx-common_1.26.3-3+deb13u7_all.deb",
+        "212d3cccd493965a646b3ed11f3541c573b67f957b508703c1b55a8d8875f64d"),
+    "libc6:riscv64": ("pool/main/g/glibc/libc6_2.41-12+deb13u4_riscv64.deb",
+        "77f0da760da3eab6318917857669ec23556b4e1ee489218cb966884a11b0d967"),
+    "libssl3t64:riscv64": ("pool/main/o/openssl/libssl3t64_3.5.7-1~deb13u2_riscv64.deb",
+        "af87d01b79d4ff71e7d46a53341cbb480a4a72b58679d50bc8dff392ceaef154"),
+    "libzstd1:riscv64": ("pool/main/libz/libzstd/libzstd1_1.5.7+dfsg-1_riscv64.deb",
+        "5967f5f97bfb6e7a8036d4e615c0ecd6861a9bb686bd60ee0c81422581faf0ad"),
+    "zlib1g:riscv64": ("pool/main/z/zlib/zlib1g_1.3.dfsg+really1.3.1-1+b1_riscv64.deb",
+        "38c52eef58e5fc9b13d93f8a7d0a0549c32b4f00402a778d39a135254f554314"),
+    "libpcre2-8-0:riscv64": ("pool/main/p/pcre2/libpcre2-8-0_10.46-1~deb13u2_riscv64.deb",
+        "4c88d7f0b71ca696779681536e55b13761f3860e9add9b274c6f1329b2e28f10"),
+    "libcrypt1:riscv64": ("pool/main/libx/libxcrypt/libcrypt1_4.4.38-1_riscv64.deb",
+        "85ae0d868b2a27043249ca332dac782a1a67e3171139b0f57d63414eaf4ec887"),
+}
 MODULES = ["net/core/failover", "drivers/net/net_failover", "drivers/net/virtio_net", "drivers/virtio/virtio_mmio"]
 PROMPT = "peer> "
 
@@ -36,8 +60,10 @@ export PATH=/usr/bin:/usr/sbin PS1='peer> '
 for module in failover net_failover virtio_net virtio_mmio; do insmod /modules/$module.ko; done
 ip link set lo up
 while ! ip link set eth0 up 2>/dev/null; do sleep 0.01; done
-ip addr add 10.0.2.15/24 dev eth0
-ip route add default via 10.0.2.2
+address=10.0.2.15/24
+for word in $(cat /proc/cmdline); do case $word in address=*) address=${word#address=};; esac; done
+ip addr add $address dev eth0
+ip route add default via 10.0.2.2 2>/dev/null
 nginx -c /etc/nginx.conf
 stty -echo
 exec sh -i
@@ -122,6 +148,17 @@ def kernel_package(view):
     return match[1]
 
 
+def fetch(view, folder):
+    """Downloads the kernel and the PACKAGES; returns their paths in this order."""
+    try:
+        view.update()
+        names = [f"{kernel_package(view)}:riscv64", *PACKAGES]
+        return view.download([f"{name}/{SUITE}" for name in names], folder)
+    except debian.Failure as failure:
+        print(f"  FETCH  by their hashes, for the lists are of no use: {failure}", flush=True)
+        return [view.fetch_pinned(*PINS[name], folder) for name in ("linux-image", *PACKAGES)]
+
+
 def build(www):
     """The folder with kernel and initrd.gz, made in the cache if it is not there."""
     recipe = repr((PACKAGES, MODULES, sorted((name, hashlib.sha256(data).hexdigest()) for name, data in www.items())))
@@ -134,10 +171,7 @@ def build(www):
         partial = final.with_suffix(".partial")
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir()
-        view = debian.Archive([(SUITE, ["riscv64"])])
-        view.update()
-        names = [f"{kernel_package(view)}:riscv64", *PACKAGES]
-        kernel_deb, *debs = view.download([f"{name}/{SUITE}" for name in names], partial / "debs")
+        kernel_deb, *debs = fetch(debian.Archive([(SUITE, ["riscv64"])]), partial / "debs")
         make_initrd(partial, kernel_deb, debs, www)
         shutil.rmtree(partial / "debs")
         partial.rename(final)
@@ -147,12 +181,13 @@ def build(www):
 class LinuxMachine:
     """The guest's QEMU command line, in the place of qemu.Machine."""
 
-    def __init__(self, folder, net, memory=512, cpus=1, extra=()):
+    def __init__(self, folder, net, memory=512, cpus=1, append="", extra=()):
         self.folder, self.net, self.memory, self.cpus, self.extra = folder, net, memory, cpus, tuple(extra)
+        self.append = f"console=ttyS0 quiet {append}"
 
     def command(self):
         kind, _, options = self.net.partition(",")
         return ["qemu-system-riscv64", "-machine", "virt", "-m", f"{self.memory}M", "-smp", str(self.cpus),
                 "-global", "virtio-mmio.force-legacy=false", "-kernel", str(self.folder / "kernel"),
-                "-initrd", str(self.folder / "initrd.gz"), "-append", "console=ttyS0 quiet",
+                "-initrd", str(self.folder / "initrd.gz"), "-append", self.append,
                 "-netdev", f"{kind},id=net0,{options}", "-device", "virtio-net-device,netdev=net0", *self.extra]

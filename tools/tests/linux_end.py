@@ -80,16 +80,16 @@ class LinuxEnd:
     def mend(self):
         self.ask("mend")
 
-    def begin(self, path, port=80):
-        """Begins to fetch a path from the guest; see finish."""
-        self.ask("begin", path, port)
+    def begin(self, path, size=0):
+        """Begins to fetch a path from the guest, or only its first `size` bytes; see finish."""
+        self.ask("begin", path, size)
 
     def finish(self):
         """(SHA-256, bytes, seconds) of what was begun."""
         return self.ask("finish")
 
-    def get(self, path, port=80):
-        self.begin(path, port)
+    def get(self, path, size=0):
+        self.begin(path, size)
         return self.finish()
 
     def stop(self):
@@ -108,6 +108,14 @@ def set_kernel(name, value):
         pass
 
 
+def use_cubic(listener):
+    """Linux's default, in the place of what this machine prefers, for the connections that it will accept."""
+    try:
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, b"cubic")
+    except OSError:
+        pass
+
+
 def request(name, *fields):
     """A struct ifreq."""
     return struct.pack("16s", name.encode()) + b"".join(fields).ljust(24, b"\0")
@@ -118,7 +126,6 @@ def make_tap():
     tap = os.open("/dev/net/tun", os.O_RDWR)
     fcntl.ioctl(tap, TUNSETIFF, request("tap0", struct.pack("H", TAP | NO_HEADER)))
     set_kernel("ipv6/conf/tap0/disable_ipv6", 1)  # its multicast would change the fates of what follows
-    set_kernel("ipv4/tcp_congestion_control", "cubic")
     set_kernel("ipv4/tcp_no_metrics_save", 1)  # no connection learns from those before
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
         for kind, value in ((SET_ADDRESS, OWN), (SET_MASK, "255.255.255.0")):
@@ -130,11 +137,11 @@ def make_tap():
 
 
 class Fetch(threading.Thread):
-    """Fetches a path from the guest."""
+    """Fetches a path from the guest, or its first `size` bytes."""
 
-    def __init__(self, path, port):
+    def __init__(self, path, size):
         super().__init__(daemon=True)
-        self.path, self.port = path, port
+        self.path, self.headers = path, {"Range": f"bytes=0-{size - 1}"} if size else {}
         self.result = {"error": "nothing came"}
         self.start()
 
@@ -146,8 +153,8 @@ class Fetch(threading.Thread):
 
     def fetch(self):
         start = time.monotonic()
-        link = http.client.HTTPConnection(GUEST, self.port, timeout=PATIENCE)
-        link.request("GET", self.path)
+        link = http.client.HTTPConnection(GUEST, 80, timeout=PATIENCE)
+        link.request("GET", self.path, headers=self.headers)
         answer = link.getresponse()
         digest, length = hashlib.sha256(), 0
         while data := answer.read(65536):
@@ -164,6 +171,7 @@ class Child:
         self.plug, self.tap, self.relay, self.fetching = plug, make_tap(), None, None
         handler = functools.partial(QuietHandler, directory=folder)
         server = http.server.ThreadingHTTPServer((OWN, PORT), handler)
+        use_cubic(server.socket)
         threading.Thread(target=server.serve_forever, daemon=True).start()
 
     def link(self, both, there, back, seed):
@@ -180,8 +188,8 @@ class Child:
     def mend(self):
         self.relay.mend()
 
-    def begin(self, path, port):
-        self.fetching = Fetch(path, port)
+    def begin(self, path, size):
+        self.fetching = Fetch(path, size)
 
     def finish(self):
         self.fetching.join()
