@@ -186,3 +186,8 @@ enum error arena_move_bill(struct arena *arena, net_owner from, net_owner to, co
     arena->charged[to] += (uint32_t)bytes;
     return ERR_NONE;
 }
+
+bool arena_is_tight(const struct arena *arena, net_owner owner) {
+    bool whole = arena->used / ARENA_BLOCK > arena->blocks / 4 * 3;
+    return whole || (owner != NET_OWNER_ENGINE && arena->charged[owner] > arena->budget / 4 * 3);
+}

@@ -34,6 +34,8 @@ enum error arena_init(struct arena *arena, void *memory, size_t size, uint32_t o
 enum error arena_take(struct arena *arena, net_owner owner, size_t size, void **memory);
 /* Gives back what arena_take gave for `owner` (or for whom the bill was moved to). Null is nothing. */
 void arena_give(struct arena *arena, net_owner owner, void *memory);
+/* More than three quarters of the whole, or of what the owner may have, are in use: what can wait should. */
+bool arena_is_tight(const struct arena *arena, net_owner owner);
 /* Another owner pays from now on. ERR_QUOTA: it cannot; nothing changes. */
 enum error arena_move_bill(struct arena *arena, net_owner from, net_owner to, const void *memory);
 /* Bytes that taking `size` bytes costs. */

@@ -5,6 +5,8 @@
 #define BUFFER_DEFAULT   65536
 #define BUFFER_LEAST     4096
 #define BUFFER_MOST      (UINT32_C(1) << 22)
+#define GROWN_DEFAULT    (UINT32_C(1) << 22)
+#define GROWN_MOST       (UINT32_C(1) << 24)
 #define OWNERS_MAX       1024
 #define REMNANTS_MOST    16384
 #define REMNANTS_SHARE   8 /* of the memory */
@@ -38,6 +40,8 @@ static struct layout lay_out(const struct net_config *config, size_t size) {
                                             .orphans_max = most + 16,
                                             .send_buffer = config->send_buffer,
                                             .receive_buffer = config->receive_buffer,
+                                            .send_most = config->send_buffer_max,
+                                            .receive_most = config->receive_buffer_max,
                                             .mtu = config->mtu,
                                             .segment_out = config->segment_out,
                                             .new_reno = config->new_reno,
@@ -57,10 +61,16 @@ static bool good_buffer(uint32_t size) {
     return size >= BUFFER_LEAST && size <= BUFFER_MOST && (size & (size - 1)) == 0;
 }
 
+static bool good_growth(uint32_t first, uint32_t most) {
+    return good_buffer(first) && most >= first && most <= GROWN_MOST && (most & (most - 1)) == 0;
+}
+
 static bool good_config(const struct net_config *config) {
     return config->mtu >= 576 && config->mtu <= 9000 && config->prefix_length <= 32 &&
-           config->sockets_max >= 1 && config->sockets_max <= 65535 && good_buffer(config->send_buffer) &&
-           good_buffer(config->receive_buffer) && (!config->segment_out || config->checksum_out);
+           config->sockets_max >= 1 && config->sockets_max <= 65535 &&
+           good_growth(config->send_buffer, config->send_buffer_max) &&
+           good_growth(config->receive_buffer, config->receive_buffer_max) &&
+           (!config->segment_out || config->checksum_out);
 }
 
 /* What fragments may hold: a part of the memory, but enough for the longest datagram, if there is so much. */
@@ -86,11 +96,32 @@ static void init_protocols(struct net *net, net_time now) {
     dns_init(&net->dns, &net->random, &net->counters);
 }
 
+/* While a buffer grows, its old half is there too: one and a half of it must fit into an owner's budget, and
+ * one owner's should be no more than half of the memory. */
+static uint32_t grown_default(const struct net_config *config, uint32_t first, size_t size) {
+    size_t budget = config->owner_budget < size / 2 ? config->owner_budget : size / 2;
+    uint32_t most = GROWN_DEFAULT;
+    while (most > first && most > budget / 3 * 2) {
+        most /= 2;
+    }
+    return most > first ? most : first;
+}
+
+static void fill_in_defaults(struct net_config *config, size_t size) {
+    config->send_buffer = config->send_buffer == 0 ? BUFFER_DEFAULT : config->send_buffer;
+    config->receive_buffer = config->receive_buffer == 0 ? BUFFER_DEFAULT : config->receive_buffer;
+    if (config->send_buffer_max == 0) {
+        config->send_buffer_max = grown_default(config, config->send_buffer, size);
+    }
+    if (config->receive_buffer_max == 0) {
+        config->receive_buffer_max = grown_default(config, config->receive_buffer, size);
+    }
+}
+
 enum error net_init(struct net **out, const struct net_config *given, void *memory, size_t size,
                     net_time now) {
     struct net_config config = *given;
-    config.send_buffer = config.send_buffer == 0 ? BUFFER_DEFAULT : config.send_buffer;
-    config.receive_buffer = config.receive_buffer == 0 ? BUFFER_DEFAULT : config.receive_buffer;
+    fill_in_defaults(&config, size);
     if (!good_config(&config) || ((uintptr_t)memory & 15) != 0) {
         return ERR_INVALID;
     }

@@ -30,11 +30,14 @@ struct net_config {
     char host_name[32];         /* for DHCP option 12; may be empty */
     uint32_t sockets_max;       /* sockets of all kinds, 1..65535 */
     uint32_t owner_budget;      /* bytes of stream memory that one owner may hold */
-    uint32_t send_buffer;       /* bytes per TCP socket, a power of two; 0: 64 KiB */
-    uint32_t receive_buffer;    /* bytes per TCP socket, a power of two; 0: 64 KiB */
-    bool checksum_out;          /* the device fills in TCP and UDP checksums (VIRTIO_NET_F_CSUM) */
-    bool segment_out; /* the device cuts TCP segments (VIRTIO_NET_F_HOST_TSO4); needs checksum_out */
-    bool new_reno;    /* congestion control by NewReno instead of CUBIC */
+    uint32_t send_buffer;       /* bytes per TCP socket to begin with, a power of two; 0: 64 KiB */
+    uint32_t receive_buffer;    /* the same, and the first window offered; 0: 64 KiB */
+    /* What both may grow to by need, powers of two from the above up to 16 MiB; 0: 4 MiB, or, where memory is
+     * small, the most that one owner has room for. */
+    uint32_t send_buffer_max, receive_buffer_max;
+    bool checksum_out; /* the device fills in TCP and UDP checksums (VIRTIO_NET_F_CSUM) */
+    bool segment_out;  /* the device cuts TCP segments (VIRTIO_NET_F_HOST_TSO4); needs checksum_out */
+    bool new_reno;     /* congestion control by NewReno instead of CUBIC */
     bool no_timestamps, no_sack; /* these TCP options are neither offered nor accepted */
     bool no_ecn, ask_ecn;        /* TCP's ECN (RFC 3168) is accepted when a peer asks; no_ecn: not even that;
                                     ask_ecn: and asked for */

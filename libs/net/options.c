@@ -53,9 +53,15 @@ static enum error set_stream(struct tcp_settings *settings, enum net_option opti
     case NET_OPTION_REUSEADDR: settings->reuse_address = value != 0; return ERR_NONE;
     case NET_OPTION_LINGER: settings->linger = (int32_t)value; return ERR_NONE;
     case NET_OPTION_TTL: settings->ttl = (uint8_t)value; return ERR_NONE;
-    case NET_OPTION_TOS: settings->tos = (uint8_t)value; return ERR_NONE;
-    case NET_OPTION_SNDBUF: settings->send_buffer = buffer_size(value); return ERR_NONE;
-    case NET_OPTION_RCVBUF: settings->receive_buffer = buffer_size(value); return ERR_NONE;
+    case NET_OPTION_TOS: settings->tos = (uint8_t)value & (uint8_t)~IPV4_ECN; return ERR_NONE;
+    case NET_OPTION_SNDBUF:
+        settings->send_buffer = buffer_size(value);
+        settings->send_fixed = true;
+        return ERR_NONE;
+    case NET_OPTION_RCVBUF:
+        settings->receive_buffer = buffer_size(value);
+        settings->receive_fixed = true;
+        return ERR_NONE;
     default: return ERR_NOT_SUPPORTED;
     }
 }
@@ -136,7 +142,11 @@ enum error net_set_option(struct net *net, net_socket_id id, enum net_option opt
     struct tcp_settings settings;
     tcp_get_settings(socket->tcb, &settings);
     enum error error = set_stream(&settings, option, value);
-    return error == ERR_NONE ? tcp_set_settings(net->tcp, socket->tcb, &settings, net->latest) : error;
+    if (error == ERR_NONE) {
+        tcp_set_settings(net->tcp, socket->tcb, &settings, net->latest);
+        socket_settle(socket);
+    }
+    return error;
 }
 
 enum error net_get_option(const struct net *net, net_socket_id id, enum net_option option, int64_t *value) {

@@ -33,6 +33,8 @@ static struct net_config config_of(uint8_t number, bool new_reno, uint32_t buffe
                                .owner_budget = MEMORY,
                                .send_buffer = buffer,
                                .receive_buffer = buffer,
+                               .send_buffer_max = buffer, /* 0: they grow */
+                               .receive_buffer_max = buffer,
                                .new_reno = new_reno};
 }
 

@@ -1,12 +1,12 @@
 /* buffer.c: a ring whose memory comes, grows and goes with what it holds. */
 #include <net/tcp/buffer.h>
 
-static uint32_t smallest(uint32_t most) {
-    return BUFFER_SMALL < most ? BUFFER_SMALL : most;
-}
-
 static uint32_t round_up(uint32_t size) {
     return size <= 1 ? 1 : UINT32_C(1) << (32 - __builtin_clz(size - 1));
+}
+
+static uint32_t smallest(uint32_t most) {
+    return BUFFER_SMALL < most ? BUFFER_SMALL : round_up(most);
 }
 
 void buffer_init(struct buffer *buffer, uint32_t most) {
@@ -47,7 +47,8 @@ void buffer_release(struct buffer *buffer, struct arena *arena, net_owner owner)
         return;
     }
     uint32_t small = smallest(buffer->most);
-    buffer->wanted = buffer->peak > small ? round_up(buffer->peak) : small;
+    uint32_t peak = buffer->peak < BUFFER_HABIT ? buffer->peak : BUFFER_HABIT;
+    buffer->wanted = peak > small ? round_up(peak) : small;
     buffer->peak = 0;
     arena_give(arena, owner, buffer->ring.memory);
     ring_init(&buffer->ring, NULL, 0);

@@ -9,18 +9,18 @@
 #include <net/arena.h>
 #include <net/stream/ring.h>
 
-#define BUFFER_SMALL ((uint32_t)2048) /* the first ring */
+#define BUFFER_SMALL ((uint32_t)2048)   /* the first ring */
+#define BUFFER_HABIT ((uint32_t)131072) /* the most that is taken at once because it was needed last time */
 
 struct buffer {
     struct ring ring;
-    uint32_t most;   /* the largest ring; a power of two */
+    uint32_t most;   /* bytes that it may come to hold; may change, also below what it holds */
     uint32_t wanted; /* the size to begin with: what was needed last time */
     uint32_t peak;   /* the most that had to have a place since the ring came */
 };
 
-/* most: a power of two. */
 void buffer_init(struct buffer *buffer, uint32_t most);
-/* Sees to it that `length` bytes, counted from the first one held, have a place. `length` <= most.
+/* Sees to it that `length` bytes, counted from the first one held, have a place.
  * ERR_QUOTA, ERR_NO_MEMORY: nothing changes. */
 enum error buffer_reserve(struct buffer *buffer, struct arena *arena, net_owner owner, uint32_t length);
 /* Gives the memory back if the ring is empty. Bytes beyond its end are lost. */
@@ -34,5 +34,6 @@ static inline uint32_t buffer_length(const struct buffer *buffer) {
 
 /* How many more bytes it may come to hold. */
 static inline uint32_t buffer_space(const struct buffer *buffer) {
-    return buffer->most - ring_length(&buffer->ring);
+    uint32_t held = ring_length(&buffer->ring);
+    return buffer->most > held ? buffer->most - held : 0;
 }

@@ -111,7 +111,7 @@ static void syn_sent_input(struct tcp *tcp, struct tcb *tcb, const struct tcp_se
  * answers. */
 static bool may_answer(struct arrival *in) {
     bool is_answer = segment_length(in->segment) == 0 || (in->header->flags & TCP_SYN) != 0;
-    return tcp_may_answer(&in->tcb->answered, in->now) || !is_answer;
+    return tcp_may_answer(&in->tcb->beside->answered, in->now) || !is_answer;
 }
 
 /* ---- SYN-RECEIVED, before 3.10.7.4 ---- */
@@ -218,7 +218,7 @@ static enum verdict check_sequence(struct arrival *in) {
         in->tcp->counters->tcp_old_timestamp++;
         return may_answer(in) ? ACK_AND_DROP : DROP;
     }
-    uint32_t window = tcb->rcv.adv.value - tcb->rcv.nxt.value;
+    uint32_t window = tcp_offered(tcb);
     if (!acceptable(in, length, window)) {
         return resets_exactly(in) ? GO_ON : refuse(in, length);
     }
@@ -234,7 +234,7 @@ static enum verdict check_sequence(struct arrival *in) {
 /* ---- Second: check the RST bit (with RFC 5961 section 3) ---- */
 
 static enum verdict challenge(struct arrival *in) {
-    if (tcp_may_answer(&in->tcb->answered, in->now)) {
+    if (tcp_may_answer(&in->tcb->beside->answered, in->now)) {
         tcp_ack_now(in->tcp, in->tcb);
     }
     return DROP;
@@ -335,6 +335,7 @@ static void take_acknowledged(struct arrival *in) {
     if (!tcb->recovery.active && congestion_is_used(&tcb->congestion)) {
         congestion_acked(&tcb->congestion, acked, tcb->rtt.srtt, in->now);
     }
+    tcp_growth_acked(in->tcp, tcb);
     bool impatient = tcb->scoreboard != NULL || !tcb->recovery.active || !tcb->recovery.partial_seen;
     tcp_recovery_acked(tcb, acked);
     if (impatient || !tcb->recovery.active) {
@@ -430,6 +431,7 @@ static enum verdict process_text(struct arrival *in) {
         return OVER;
     }
     tcp_take_text(in->tcp, tcb, in->seq, in->text, in->segment->gso_size, in->now);
+    tcp_growth_arrived(tcb, in->header, (uint32_t)in->text.length, in->now);
     tcp_ecn_arrived(in->tcp, tcb, in->segment);
     return GO_ON;
 }
@@ -441,6 +443,7 @@ static enum verdict take_fin(struct arrival *in) {
     struct tcb *tcb = in->tcb;
     tcb->rcv.nxt = seq_add(tcb->rcv.nxt, 1);
     tcb->rcv.adv = seq_max(tcb->rcv.adv, tcb->rcv.nxt);
+    tcb->rcv.told = seq_max(tcb->rcv.told, tcb->rcv.nxt);
     tcb->fin_taken = true;
     tcp_ack_now(in->tcp, tcb);
     switch (tcb->state) {

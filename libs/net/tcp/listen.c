@@ -35,14 +35,7 @@ uint8_t tcp_listen_retries(const struct tcb *tcb) {
 }
 
 static void inherit(struct tcb *tcb, const struct tcb *listener) {
-    tcb->ttl = listener->ttl;
-    tcb->tos = listener->tos;
-    tcb->nodelay = listener->nodelay;
-    tcb->keepalive = listener->keepalive;
-    tcb->keep_idle = listener->keep_idle;
-    tcb->keep_interval = listener->keep_interval;
-    tcb->keep_count = listener->keep_count;
-    tcb->linger = listener->linger;
+    tcb->beside->asked = listener->beside->asked;
     buffer_init(&tcb->send, listener->send.most);
     buffer_init(&tcb->receive, listener->receive.most);
 }
@@ -86,7 +79,8 @@ static void answer_with_cookie(struct tcp *tcp, struct tcb *listener, const stru
     }
     uint16_t mss = offer->mss != 0 ? offer->mss : MSS_DEFAULT;
     struct sequence iss = tcp_cookie_make(tcp, &segment->key, segment->header.seq, mss, now);
-    struct tcb draft = {.state = TCP_LISTEN};
+    struct tcp_beside beside = {0};
+    struct tcb draft = {.state = TCP_LISTEN, .beside = &beside};
     inherit(&draft, listener);
     agree(tcp, &draft, &syn, iss, now);
     struct tcp_reply reply = {.key = segment->key,
@@ -94,8 +88,8 @@ static void answer_with_cookie(struct tcp *tcp, struct tcb *listener, const stru
                               .ack = draft.rcv.nxt,
                               .window = (uint16_t)tcp_min(buffer_space(&draft.receive), UINT16_MAX),
                               .flags = TCP_SYN | TCP_ACK | (draft.ecn.on ? TCP_ECE : 0),
-                              .tos = draft.tos,
-                              .ttl = draft.ttl};
+                              .tos = beside.asked.tos,
+                              .ttl = beside.asked.ttl};
     reply.options.mss = (uint16_t)(tcp->config.mtu - IPV4_HEADER - TCP_HEADER);
     reply.options.sack_permitted = draft.sack;
     reply.options.has_window_scale = draft.rcv.scaling;
@@ -146,6 +140,7 @@ static struct tcb *take_cookie(struct tcp *tcp, struct tcb *listener, const stru
     if (tcb != NULL) {
         tcb->snd.nxt = tcb->snd.max = segment->header.ack;
         tcb->rcv.adv = seq_add(tcb->rcv.nxt, tcp_min(buffer_space(&tcb->receive), UINT16_MAX));
+        tcb->rcv.told = tcb->rcv.adv;
     }
     return tcb;
 }

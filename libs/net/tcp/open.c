@@ -34,7 +34,8 @@ void tcp_start_sending(struct tcp *tcp, struct tcb *tcb, struct sequence iss, ne
     tcp_ecn_start(tcp, tcb);
     tcb->sack = !tcp->config.no_sack;
     tcb->rcv.scaling = true;
-    tcb->rcv.shift = tcp_window_shift(tcb->receive.most);
+    bool grows = !tcb->beside->asked.receive_fixed;
+    tcb->rcv.shift = tcp_window_shift(tcp_max(tcb->receive.most, grows ? tcp->config.receive_most : 0));
     tcb->syn_due = true;
     tcb->heard = now;
 }
@@ -62,5 +63,7 @@ void tcp_start_receiving(struct tcp *tcp, struct tcb *tcb, const struct tcp_segm
     tcb->rcv.acked = tcb->rcv.nxt;
     uint32_t told = tcb->state == TCP_SYN_SENT ? tcp_min(buffer_space(&tcb->receive), UINT16_MAX) : 0;
     tcb->rcv.adv = seq_add(tcb->rcv.nxt, told); /* our SYN has told a window already */
+    tcb->rcv.told = tcb->rcv.adv;
     take_options(tcp, tcb, &syn->header.options, now);
+    tcp_growth_start(tcb, now);
 }

@@ -68,7 +68,7 @@ static uint32_t usable_window(const struct tcb *tcb) {
  * after waiting long. */
 static bool small_allowed(const struct tcb *tcb, uint32_t length, uint32_t available) {
     bool small_out = seq_after(tcb->snd.small, tcb->snd.una);
-    bool empties = length == available && !tcb->cork && (tcb->nodelay || !small_out);
+    bool empties = length == available && !tcb->cork && (tcb->beside->asked.nodelay || !small_out);
     return empties || tcb->override || length >= tcp_max(tcb->snd.wnd_max / 2, 1);
 }
 
@@ -177,11 +177,14 @@ static struct sequence empty_seq(const struct tcb *tcb) {
     return tcp_flight(tcb) == 0 ? tcb->snd.nxt : tcb->snd.max;
 }
 
-static void fill_header(struct tcb *tcb, struct tcp_departure *out, struct sequence seq, uint8_t flags,
-                        net_time now) {
-    uint32_t window = tcp_update_window(tcb);
+static void fill_header(const struct tcp *tcp, struct tcb *tcb, struct tcp_departure *out,
+                        struct sequence seq, uint8_t flags, net_time now) {
+    uint32_t window = tcp_update_window(tcp, tcb);
     uint32_t granule = (UINT32_C(1) << tcb->rcv.shift) - 1;
-    *out = (struct tcp_departure){.key = tcb->entry.key, .ttl = tcb->ttl, .tos = tcb->tos};
+    uint32_t told = tcp_min((window + granule) >> tcb->rcv.shift, UINT16_MAX);
+    tcb->rcv.told = seq_max(tcb->rcv.told, seq_add(tcb->rcv.nxt, told << tcb->rcv.shift));
+    *out = (struct tcp_departure){
+        .key = tcb->entry.key, .ttl = tcb->beside->asked.ttl, .tos = tcb->beside->asked.tos};
     out->header.source_port = tcb->entry.key.local_port;
     out->header.destination_port = tcb->entry.key.peer_port;
     out->header.seq = seq;
@@ -192,7 +195,7 @@ static void fill_header(struct tcb *tcb, struct tcp_departure *out, struct seque
         tcp_blocks_write(tcb, &out->header.options);
     }
     out->header.ack = (flags & TCP_ACK) != 0 ? tcb->rcv.nxt : seq_of(0);
-    out->header.window = (uint16_t)tcp_min((window + granule) >> tcb->rcv.shift, UINT16_MAX);
+    out->header.window = (uint16_t)told;
 }
 
 /* What every segment with ACK settles. */
@@ -208,7 +211,7 @@ static void compose_syn(struct tcp *tcp, struct tcb *tcb, struct tcp_departure *
     uint32_t window = tcp_min(buffer_space(&tcb->receive), UINT16_MAX);
     bool resend = !seq_equal(tcb->snd.max, tcb->iss);
     uint8_t flags = (answer ? TCP_SYN | TCP_ACK : TCP_SYN) | tcp_ecn_syn_flags(tcb, resend);
-    fill_header(tcb, out, tcb->iss, flags, now);
+    fill_header(tcp, tcb, out, tcb->iss, flags, now);
     out->header.window = (uint16_t)window;
     out->header.options.mss = (uint16_t)(tcp->config.mtu - HEADERS);
     out->header.options.sack_permitted = tcb->sack;
@@ -216,6 +219,7 @@ static void compose_syn(struct tcp *tcp, struct tcb *tcb, struct tcp_departure *
     out->header.options.window_scale = tcb->rcv.shift;
     if (answer) {
         tcb->rcv.adv = seq_max(tcb->rcv.adv, seq_add(tcb->rcv.nxt, window));
+        tcb->rcv.told = seq_max(tcb->rcv.told, tcb->rcv.adv);
         acknowledged(tcb);
         tcb->acks_due = 0;
     }
@@ -231,14 +235,14 @@ static void compose_syn(struct tcp *tcp, struct tcb *tcb, struct tcp_departure *
     tcb->snd.max = tcb->snd.nxt;
 }
 
-static void compose_reset(struct tcb *tcb, struct tcp_departure *out, net_time now) {
-    fill_header(tcb, out, empty_seq(tcb), TCP_RST | TCP_ACK, now);
+static void compose_reset(const struct tcp *tcp, struct tcb *tcb, struct tcp_departure *out, net_time now) {
+    fill_header(tcp, tcb, out, empty_seq(tcb), TCP_RST | TCP_ACK, now);
     out->header.window = 0;
     tcb->reset_due = false;
 }
 
-static void compose_ack(struct tcb *tcb, struct tcp_departure *out, net_time now) {
-    fill_header(tcb, out, empty_seq(tcb), TCP_ACK, now);
+static void compose_ack(const struct tcp *tcp, struct tcb *tcb, struct tcp_departure *out, net_time now) {
+    fill_header(tcp, tcb, out, empty_seq(tcb), TCP_ACK, now);
     acknowledged(tcb);
     tcb->acks_due -= tcb->acks_due > 0;
 }
@@ -248,11 +252,11 @@ static void compose_ack(struct tcb *tcb, struct tcp_departure *out, net_time now
 static void compose_probe(struct tcp *tcp, struct tcb *tcb, struct tcp_departure *out, net_time now) {
     tcb->probe_due = false;
     if (buffer_length(&tcb->send) == 0) {
-        fill_header(tcb, out, seq_of(tcb->snd.una.value - 1), TCP_ACK, now);
+        fill_header(tcp, tcb, out, seq_of(tcb->snd.una.value - 1), TCP_ACK, now);
         tcp->counters->tcp_keepalive_probes++;
         return;
     }
-    fill_header(tcb, out, tcb->snd.una, TCP_ACK, now);
+    fill_header(tcp, tcb, out, tcb->snd.una, TCP_ACK, now);
     struct ring_pieces byte = ring_readable(&tcb->send.ring, 0, 1);
     out->payload[0] = span_of(byte.data[0], byte.length[0]);
     tcb->snd.max = seq_max(tcb->snd.max, seq_add(tcb->snd.una, 1));
@@ -289,7 +293,7 @@ static void count_sent(struct tcp *tcp, struct tcb *tcb, const struct plan *plan
 static void compose_data(struct tcp *tcp, struct tcb *tcb, const struct plan *plan, struct tcp_departure *out,
                          net_time now) {
     uint8_t flags = TCP_ACK | (plan->push && plan->length != 0 ? TCP_PSH : 0) | (plan->fin ? TCP_FIN : 0);
-    fill_header(tcb, out, plan->seq, flags, now);
+    fill_header(tcp, tcb, out, plan->seq, flags, now);
     uint32_t offset = plan->seq.value - tcb->snd.una.value;
     struct ring_pieces text = ring_readable(&tcb->send.ring, offset, plan->length);
     out->payload[0] = span_of(text.data[0], text.length[0]);
@@ -315,7 +319,7 @@ static void compose_data(struct tcp *tcp, struct tcb *tcb, const struct plan *pl
 static bool compose(struct tcp *tcp, struct tcb *tcb, size_t room, struct tcp_departure *out, net_time now) {
     struct plan plan;
     if (tcb->reset_due) {
-        compose_reset(tcb, out, now);
+        compose_reset(tcp, tcb, out, now);
         tcp->counters->tcp_resets_out++;
     } else if (tcb->syn_due) {
         compose_syn(tcp, tcb, out, now);
@@ -324,7 +328,7 @@ static bool compose(struct tcp *tcp, struct tcb *tcb, size_t room, struct tcp_de
     } else if (tcb->probe_due) {
         compose_probe(tcp, tcb, out, now);
     } else if (tcb->acks_due != 0) {
-        compose_ack(tcb, out, now);
+        compose_ack(tcp, tcb, out, now);
     } else {
         tcb->retransmit_due = false;
         return false;

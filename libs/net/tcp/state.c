@@ -6,14 +6,16 @@
 #define KEEP_COUNT    9
 #define QUICK_ACKS    16
 
-static void set_defaults(struct tcp *tcp, struct tcb *tcb, net_owner owner) {
-    *tcb = (struct tcb){.owner = owner, .ttl = IPV4_TTL, .heap_index = TCP_NO_HEAP, .ack_at = NET_NEVER};
+static void set_defaults(struct tcp *tcp, struct tcb *tcb, struct tcp_beside *beside, net_owner owner) {
+    *tcb = (struct tcb){.owner = owner, .heap_index = TCP_NO_HEAP, .ack_at = NET_NEVER, .beside = beside};
+    *beside = (struct tcp_beside){0};
+    beside->asked = (struct tcp_settings){.ttl = IPV4_TTL,
+                                          .keep_idle = KEEP_IDLE,
+                                          .keep_interval = KEEP_INTERVAL,
+                                          .keep_count = KEEP_COUNT,
+                                          .linger = -1};
     tcb->timer.deadline = NET_NEVER;
     tcb->heap_time = NET_NEVER;
-    tcb->keep_idle = KEEP_IDLE;
-    tcb->keep_interval = KEEP_INTERVAL;
-    tcb->keep_count = KEEP_COUNT;
-    tcb->linger = -1;
     tcb->quick_acks = QUICK_ACKS;
     list_init(&tcb->due);
     list_init(&tcb->changed);
@@ -27,16 +29,21 @@ enum error tcp_tcb_new(struct tcp *tcp, net_owner owner, struct tcb **out) {
     if (tcp->tcb_count == tcp->config.tcbs_max) {
         return ERR_TOO_MANY;
     }
-    void *memory;
+    void *memory, *beside = NULL;
     enum error error = arena_take(tcp->arena, NET_OWNER_ENGINE, sizeof **out, &memory);
     if (error != ERR_NONE) {
         return error;
     }
     struct tcb *tcb = memory;
-    set_defaults(tcp, tcb, owner);
-    if (!tcp_slot_take(tcp, &tcb->entry)) {
+    error = arena_take(tcp->arena, NET_OWNER_ENGINE, sizeof *tcb->beside, &beside);
+    if (error == ERR_NONE) {
+        set_defaults(tcp, tcb, beside, owner);
+        error = tcp_slot_take(tcp, &tcb->entry) ? ERR_NONE : ERR_TOO_MANY;
+    }
+    if (error != ERR_NONE) {
+        arena_give(tcp->arena, NET_OWNER_ENGINE, beside);
         arena_give(tcp->arena, NET_OWNER_ENGINE, tcb);
-        return ERR_TOO_MANY;
+        return error;
     }
     tcp->tcb_count++;
     *out = tcb;
@@ -125,6 +132,7 @@ void tcp_release(struct tcp *tcp, struct tcb *tcb) {
     tcp_slot_give(tcp, &tcb->entry);
     tcp->orphan_count -= tcb->is_orphan;
     tcp->tcb_count--;
+    arena_give(tcp->arena, NET_OWNER_ENGINE, tcb->beside);
     arena_give(tcp->arena, NET_OWNER_ENGINE, tcb);
 }
 

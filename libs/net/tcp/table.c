@@ -123,7 +123,8 @@ bool tcp_bound_free(const struct tcp *tcp, const struct tcb *tcb, uint32_t addre
     for (const struct tcb *other = *bound_bucket(tcp, port); other != NULL; other = other->next_bound) {
         uint32_t taken = other->entry.key.local_address;
         bool overlaps = taken == address || taken == IPV4_ANY || address == IPV4_ANY;
-        bool shared = other->reuse_address && tcb->reuse_address && other->state != TCP_LISTEN;
+        bool shared = other->beside->asked.reuse_address && tcb->beside->asked.reuse_address &&
+                      other->state != TCP_LISTEN;
         if (other != tcb && other->entry.key.local_port == port && overlaps && !shared) {
             return false;
         }

@@ -76,6 +76,26 @@ struct tcp_backlog {
     net_time overflowed_at;
 };
 
+/* How fast the user takes what arrives, and so how much the peer should be let send. Owner: grow.c. */
+struct tcp_growth {
+    struct sequence taken; /* the next byte for the user when the present measure began */
+    struct sequence
+        window_end;      /* when this has arrived a window has passed: a round trip without timestamps */
+    uint32_t before;     /* bytes that the user took in the round trip before */
+    uint32_t round_trip; /* microseconds, times 8; 0: nothing has been measured */
+    uint32_t echo;       /* TSecr that was last measured by */
+    net_time taken_at, window_began;
+};
+
+/* What stands beside the TCB, in a run of its own, for it is not looked at for each segment that goes out. */
+struct tcp_beside {
+    struct tcp_settings asked; /* owner: user.c; the sizes are those of the buffers */
+    struct tcp_growth growth;
+    net_time answered; /* when a segment that does not fit was last answered; 0: never; owner: input.c */
+};
+
+_Static_assert(sizeof(struct tcp_beside) <= 256, "it should fit into the arena's run of 256 bytes");
+
 struct tcb {
     struct tcp_entry entry;
 
@@ -115,10 +135,11 @@ struct tcb {
      * `reassembly`. */
     struct sequence irs;
     struct {
-        struct sequence nxt, adv; /* adv: the right edge of the window as the peer knows it */
-        struct sequence acked;    /* rcv.nxt as the last segment said it */
-        struct sequence fin;      /* where the peer's FIN stands, if fin_known */
-        uint16_t mss;             /* the largest segment that came */
+        struct sequence nxt, adv; /* adv: the right edge of the window that we mean to offer */
+        struct sequence told;  /* the same as the peer has read it: rounded up to the scaled window's unit */
+        struct sequence acked; /* rcv.nxt as the last segment said it */
+        struct sequence fin;   /* where the peer's FIN stands, if fin_known */
+        uint16_t mss;          /* the largest segment that came */
         uint8_t shift;
         bool scaling; /* both sides have offered a window scale (ours to be offered) */
     } rcv;
@@ -142,8 +163,7 @@ struct tcb {
     uint8_t retries; /* timeouts, probes or keep-alives in a row that brought nothing */
     uint8_t probes;  /* of the shut window, answered or not: they come ever more slowly */
     struct tcp_timer timer;
-    net_time heard;    /* the last acceptable segment */
-    net_time answered; /* when a segment that does not fit was last answered; 0: never */
+    net_time heard; /* the last acceptable segment */
 
     struct rtt rtt;
     struct congestion congestion;
@@ -167,16 +187,12 @@ struct tcb {
     } recovery;
     uint32_t retransmits; /* segments, ever */
 
-    /* What the user asked for. Owner: user.c. */
-    uint16_t keep_idle, keep_interval; /* seconds */
-    uint8_t keep_count, ttl;
-    uint8_t tos; /* of what is sent; its ECN bits are 0 here, for they are ours */
-    bool keepalive : 1, nodelay : 1, reuse_address : 1;
+    /* The user's side. Owner: user.c. */
     bool shut_read : 1, space_lent : 1; /* lent: net_send_space gave out pieces of the send ring */
     bool starved : 1;                   /* no memory for more to send until something is acknowledged */
-    int32_t linger;                     /* seconds; -1: off */
     enum error error;                   /* pending, for the user */
     enum error soft_error;              /* the last thing the network said; why a timeout happened */
+    struct tcp_beside *beside;
 };
 
 _Static_assert(sizeof(struct tcb) <= 512, "a connection should fit into the arena's run of 512 bytes");
@@ -336,12 +352,28 @@ uint8_t tcp_window_shift(uint32_t buffer);
 /* RFC 9293 3.10.7.4, seventh and eighth step; what was trimmed starts at `seq`. */
 void tcp_take_text(struct tcp *tcp, struct tcb *tcb, struct sequence seq, struct span text, uint16_t merged,
                    net_time now);
+/* Bytes that the peer may believe it can send: this many have to be taken. */
+uint32_t tcp_offered(const struct tcb *tcb);
 /* The window that the next segment tells; it moves the right edge only by as much as is worth it (3.8.6.2.2).
  */
-uint32_t tcp_update_window(struct tcb *tcb);
+uint32_t tcp_update_window(const struct tcp *tcp, struct tcb *tcb);
 /* Would tcp_update_window move the edge far enough that the peer should be told at once? */
-bool tcp_window_update_due(const struct tcb *tcb);
+bool tcp_window_update_due(const struct tcp *tcp, const struct tcb *tcb);
 void tcp_ack_now(struct tcp *tcp, struct tcb *tcb);
+
+/* ---- grow.c: how large the buffers may become ---- */
+/* The peer's SYN is there: measuring begins. */
+void tcp_growth_start(struct tcb *tcb, net_time now);
+/* `length` bytes of text have been taken from a segment with this header: what do they tell of the round
+ * trip? */
+void tcp_growth_arrived(struct tcb *tcb, const struct tcp_header *header, uint32_t length, net_time now);
+/* The user has taken some of what had arrived. */
+void tcp_growth_taken(const struct tcp *tcp, struct tcb *tcb, net_time now);
+/* Something new was acknowledged. */
+void tcp_growth_acked(const struct tcp *tcp, struct tcb *tcb);
+/* Bytes that the receive buffer may come to hold: where memory is short, what it has already, or a few
+ * segments. */
+uint32_t tcp_receive_limit(const struct tcp *tcp, const struct tcb *tcb);
 
 /* ---- blocks.c: what SACK tells the peer ---- */
 /* Text that starts at `seq` has arrived beyond a gap and is noted there. */

@@ -33,13 +33,25 @@ struct tcp_key {
     uint16_t local_port, peer_port;
 };
 
+/* What the user asks of a connection; a listener's connections begin with what was asked of it. */
+struct tcp_settings {
+    uint16_t keep_idle, keep_interval; /* seconds */
+    uint8_t keep_count, ttl;
+    uint8_t tos; /* of what is sent; its ECN bits are 0 here, for they are the engine's */
+    bool keepalive, nodelay, reuse_address;
+    bool send_fixed, receive_fixed;       /* the buffer has the size that was asked for and does not grow */
+    int32_t linger;                       /* seconds; 0: close aborts; -1: off */
+    uint32_t send_buffer, receive_buffer; /* bytes */
+};
+
 struct tcp_config {
     struct arena *arena;
     struct net_counters *counters;
     uint32_t tcbs_max;                    /* connections and listeners of all kinds, TIME_WAIT apart */
     uint32_t remnants_max;                /* connections in TIME_WAIT whose socket is gone */
     uint32_t orphans_max;                 /* connections whose socket is gone, TIME_WAIT apart */
-    uint32_t send_buffer, receive_buffer; /* bytes, powers of two */
+    uint32_t send_buffer, receive_buffer; /* bytes to begin with, powers of two */
+    uint32_t send_most, receive_most;     /* bytes that they may grow to; the same */
     uint16_t mtu;
     bool segment_out;            /* the device cuts segments: up to 64 KiB at once may be composed */
     bool new_reno;               /* instead of CUBIC */

@@ -86,7 +86,9 @@ static uint32_t note_arrival(struct tcp *tcp, struct tcb *tcb, uint32_t offset, 
 /* Puts `text`, which starts `offset` bytes beyond rcv.nxt, into the stream. Returns by how much rcv.nxt
  * moves. */
 static uint32_t store(struct tcp *tcp, struct tcb *tcb, uint32_t offset, struct span text) {
-    uint32_t end = tcp_min(offset + (uint32_t)text.length, buffer_space(&tcb->receive));
+    /* What was offered stays, though the buffer has been made smaller. */
+    uint32_t room = tcp_max(buffer_space(&tcb->receive), tcp_offered(tcb));
+    uint32_t end = tcp_min(offset + (uint32_t)text.length, room);
     if (end <= offset) {
         return 0;
     }
@@ -140,8 +142,9 @@ void tcp_take_text(struct tcp *tcp, struct tcb *tcb, struct sequence seq, struct
 }
 
 /* What the window's right edge could be. */
-static struct sequence open_edge(const struct tcb *tcb) {
-    uint32_t space = buffer_space(&tcb->receive);
+static struct sequence open_edge(const struct tcp *tcp, const struct tcb *tcb) {
+    uint32_t limit = tcp_receive_limit(tcp, tcb), held = buffer_length(&tcb->receive);
+    uint32_t space = limit > held ? limit - held : 0;
     uint32_t most = (uint32_t)UINT16_MAX << tcb->rcv.shift;
     return seq_add(tcb->rcv.nxt, tcp_min(space, most));
 }
@@ -153,16 +156,20 @@ static bool worth_moving(const struct tcb *tcb, struct sequence edge) {
     return gain > 0 && (uint32_t)gain >= enough;
 }
 
-uint32_t tcp_update_window(struct tcb *tcb) {
-    struct sequence edge = open_edge(tcb);
+uint32_t tcp_update_window(const struct tcp *tcp, struct tcb *tcb) {
+    struct sequence edge = open_edge(tcp, tcb);
     if (worth_moving(tcb, edge)) {
         tcb->rcv.adv = edge;
     }
-    return tcb->rcv.adv.value - tcb->rcv.nxt.value;
+    return seq_after(tcb->rcv.adv, tcb->rcv.nxt) ? tcb->rcv.adv.value - tcb->rcv.nxt.value : 0;
 }
 
-bool tcp_window_update_due(const struct tcb *tcb) {
-    int32_t gain = seq_difference(open_edge(tcb), tcb->rcv.adv);
+uint32_t tcp_offered(const struct tcb *tcb) {
+    return seq_after(tcb->rcv.told, tcb->rcv.nxt) ? tcb->rcv.told.value - tcb->rcv.nxt.value : 0;
+}
+
+bool tcp_window_update_due(const struct tcp *tcp, const struct tcb *tcb) {
+    int32_t gain = seq_difference(open_edge(tcp, tcb), tcb->rcv.adv);
     uint32_t enough = tcp_min(tcb->receive.most / 2, 2 * (uint32_t)tcp_max(tcb->rcv.mss, 536));
     bool was_shut = seq_difference(tcb->rcv.adv, tcb->rcv.nxt) < (int32_t)tcb->rcv.mss;
     return gain > 0 && ((uint32_t)gain >= tcb->receive.most / 2 || (was_shut && (uint32_t)gain >= enough));

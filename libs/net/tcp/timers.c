@@ -101,7 +101,7 @@ static enum tcp_timer_kind choose_kind(const struct tcp *tcp, const struct tcb *
     if (tcb->is_orphan && tcb->state == TCP_FIN_WAIT_2) {
         return TCP_TIMER_FIN_WAIT;
     }
-    return tcb->keepalive ? TCP_TIMER_KEEPALIVE : TCP_TIMER_NONE;
+    return tcb->beside->asked.keepalive ? TCP_TIMER_KEEPALIVE : TCP_TIMER_NONE;
 }
 
 static net_time persist_delay(const struct tcb *tcb) {
@@ -116,7 +116,9 @@ static net_time delay_of(const struct tcb *tcb, enum tcp_timer_kind kind) {
     case TCP_TIMER_PERSIST: return persist_delay(tcb);
     case TCP_TIMER_OVERRIDE: return OVERRIDE_TIME;
     case TCP_TIMER_FIN_WAIT: return FIN_WAIT_TIME;
-    case TCP_TIMER_KEEPALIVE: return (tcb->retries == 0 ? tcb->keep_idle : tcb->keep_interval) * NET_SECOND;
+    case TCP_TIMER_KEEPALIVE:
+        return (tcb->retries == 0 ? tcb->beside->asked.keep_idle : tcb->beside->asked.keep_interval) *
+               NET_SECOND;
     default: return NET_NEVER;
     }
 }
@@ -189,10 +191,10 @@ static void probe(struct tcp *tcp, struct tcb *tcb, net_time now) {
 }
 
 static void keep_alive(struct tcp *tcp, struct tcb *tcb, net_time now) {
-    net_time idle = tcb->keep_idle * NET_SECOND;
+    net_time idle = tcb->beside->asked.keep_idle * NET_SECOND;
     if (tcb->retries == 0 && now - tcb->heard < idle) {
         set_timer(tcp, tcb, TCP_TIMER_KEEPALIVE, tcb->heard);
-    } else if (tcb->retries >= tcb->keep_count) {
+    } else if (tcb->retries >= tcb->beside->asked.keep_count) {
         tcp_end_with_reset(tcp, tcb, ERR_TIMED_OUT);
     } else {
         probe(tcp, tcb, now);

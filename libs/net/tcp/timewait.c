@@ -69,10 +69,10 @@ void tcp_remnant_leave(struct tcp *tcp, struct tcb *tcb, bool ack_owed, net_time
     remnant->entry.key = tcb->entry.key;
     remnant->snd_nxt = tcb->snd.max;
     remnant->rcv_nxt = tcb->rcv.nxt;
-    remnant->window = tcb->rcv.adv.value - tcb->rcv.nxt.value;
+    remnant->window = tcp_offered(tcb);
     remnant->window_shift = tcb->rcv.shift;
     remnant->clock = tcb->clock;
-    remnant->tos = tcb->tos;
+    remnant->tos = tcb->beside->asked.tos;
     list_init(&remnant->link);
     tcp_table_insert(tcp, &remnant->entry);
     wait_from(tcp, remnant, now);

@@ -203,11 +203,12 @@ enum error tcp_receive_consume(struct tcp *tcp, struct tcb *tcb, uint32_t length
         return ERR_INVALID;
     }
     ring_consume(&tcb->receive.ring, length);
+    tcp_growth_taken(tcp, tcb, now);
     if (tcb->reassembly == NULL) {
         buffer_tidy(&tcb->receive, tcp->arena, tcb->owner);
     }
     bool may_receive = tcb->state >= TCP_ESTABLISHED && tcb->state <= TCP_FIN_WAIT_2;
-    if (may_receive && tcp_window_update_due(tcb)) {
+    if (may_receive && tcp_window_update_due(tcp, tcb)) {
         tcp_ack_now(tcp, tcb);
     }
     return ERR_NONE;
@@ -260,7 +261,7 @@ static void leave_socket(struct tcb *tcb) {
 
 static bool close_aborts(const struct tcp *tcp, const struct tcb *tcb) {
     bool unread = buffer_length(&tcb->receive) != 0 || tcb->reassembly != NULL;
-    return unread || tcb->linger == 0 || tcp->orphan_count >= tcp->config.orphans_max;
+    return unread || tcb->beside->asked.linger == 0 || tcp->orphan_count >= tcp->config.orphans_max;
 }
 
 /* Goes on without a socket, on the engine's bill. */
@@ -349,41 +350,16 @@ bool tcp_take_changed(struct tcp *tcp, net_socket_id *socket) {
 }
 
 void tcp_get_settings(const struct tcb *tcb, struct tcp_settings *settings) {
-    *settings = (struct tcp_settings){.keep_idle = tcb->keep_idle,
-                                      .keep_interval = tcb->keep_interval,
-                                      .keep_count = tcb->keep_count,
-                                      .ttl = tcb->ttl,
-                                      .tos = tcb->tos,
-                                      .keepalive = tcb->keepalive,
-                                      .nodelay = tcb->nodelay,
-                                      .reuse_address = tcb->reuse_address,
-                                      .linger = tcb->linger,
-                                      .send_buffer = tcb->send.most,
-                                      .receive_buffer = tcb->receive.most};
+    *settings = tcb->beside->asked;
+    settings->send_buffer = tcb->send.most;
+    settings->receive_buffer = tcb->receive.most;
 }
 
-enum error tcp_set_settings(struct tcp *tcp, struct tcb *tcb, const struct tcp_settings *settings,
-                            net_time now) {
-    bool sizes_change =
-        settings->send_buffer != tcb->send.most || settings->receive_buffer != tcb->receive.most;
-    if (sizes_change) {
-        if (tcb->state != TCP_CLOSED || tcb->was_open) {
-            return ERR_BUSY;
-        }
-        buffer_init(&tcb->send, settings->send_buffer);
-        buffer_init(&tcb->receive, settings->receive_buffer);
-    }
-    tcb->keep_idle = settings->keep_idle;
-    tcb->keep_interval = settings->keep_interval;
-    tcb->keep_count = settings->keep_count;
-    tcb->ttl = settings->ttl;
-    tcb->tos = settings->tos & (uint8_t)~IPV4_ECN;
-    tcb->reuse_address = settings->reuse_address;
-    tcb->linger = settings->linger;
-    tcb->keepalive = settings->keepalive;
-    tcb->nodelay = settings->nodelay;
+void tcp_set_settings(struct tcp *tcp, struct tcb *tcb, const struct tcp_settings *settings, net_time now) {
+    tcb->send.most = settings->send_buffer;
+    tcb->receive.most = settings->receive_buffer;
+    tcb->beside->asked = *settings;
     tcp_check_output(tcp, tcb, now);
-    return ERR_NONE;
 }
 
 void tcp_info(const struct tcb *tcb, struct tcp_info *info) {

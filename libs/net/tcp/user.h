@@ -48,18 +48,9 @@ enum error tcp_take_error(struct tcb *tcb);
 /* A connection whose readiness may have changed; false: none. */
 bool tcp_take_changed(struct tcp *tcp, net_socket_id *socket);
 
-struct tcp_settings {
-    uint16_t keep_idle, keep_interval; /* seconds */
-    uint8_t keep_count, ttl;
-    uint8_t tos; /* its two ECN bits are ignored */
-    bool keepalive, nodelay, reuse_address;
-    int32_t linger;                       /* seconds; 0: close aborts; -1: off */
-    uint32_t send_buffer, receive_buffer; /* bytes, powers of two */
-};
 void tcp_get_settings(const struct tcb *tcb, struct tcp_settings *settings);
-/* ERR_BUSY: a buffer's size after connect or listen. */
-enum error tcp_set_settings(struct tcp *tcp, struct tcb *tcb, const struct tcp_settings *settings,
-                            net_time now);
+/* A buffer's size may change at any time; what it holds and what the peer has been offered stay. */
+void tcp_set_settings(struct tcp *tcp, struct tcb *tcb, const struct tcp_settings *settings, net_time now);
 
 struct tcp_info {
     struct tcp_key key;

@@ -28,7 +28,7 @@ static const char *broken_sending(const struct tcb *tcb) {
 
 static const char *broken_receiving(const struct tcb *tcb) {
     bool synchronized = tcb->state >= TCP_SYN_RECEIVED;
-    if (synchronized && seq_after(tcb->rcv.nxt, tcb->rcv.adv)) {
+    if (synchronized && seq_after(tcb->rcv.nxt, tcb->rcv.told)) {
         return "rcv.nxt lies in the window that was told";
     }
     if (tcb->reassembly != NULL && tcb->reassembly->gaps.count == 0) {

@@ -16,6 +16,8 @@ struct net_config script_config(void) {
                                .prefix_length = 24,
                                .sockets_max = 64,
                                .owner_budget = 1u << 20,
+                               .send_buffer_max = 1u << 16,
+                               .receive_buffer_max = 1u << 16,
                                .seed = {1, 2}};
 }
 
