@@ -71,6 +71,10 @@
     X(tcp_duplicate_reports)                                                                                 \
     X(tcp_congestion_marks)                                                                                  \
     X(tcp_marked_windows)                                                                                    \
+    X(tcp_reordering_seen)                                                                                   \
+    X(tcp_reorder_timeouts)                                                                                  \
+    X(tcp_spurious_recoveries)                                                                               \
+    X(tcp_spurious_timeouts)                                                                                 \
     X(tcp_fast_retransmits)                                                                                  \
     X(tcp_timeouts)                                                                                          \
     X(tcp_resets_in)                                                                                         \

@@ -92,3 +92,16 @@ void congestion_restart(struct congestion *congestion, uint32_t rto, net_time no
         congestion->cubic.epoch_start = 0; /* a pause is no time in which the way got wider */
     }
 }
+
+void congestion_save(const struct congestion *congestion, struct congestion_memory *memory) {
+    *memory = (struct congestion_memory){congestion->cwnd, congestion->ssthresh, congestion->cubic};
+}
+
+void congestion_restore(struct congestion *congestion, const struct congestion_memory *memory) {
+    congestion->cwnd = congestion->cwnd > memory->cwnd ? congestion->cwnd : memory->cwnd;
+    if (memory->ssthresh > congestion->ssthresh) {
+        congestion->ssthresh = memory->ssthresh;
+    }
+    congestion->cubic = memory->cubic;
+    congestion->reduced = false;
+}

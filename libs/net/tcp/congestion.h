@@ -45,6 +45,12 @@ struct congestion {
     struct cubic cubic;
 };
 
+/* What a loss changes, to be put back if there was none. */
+struct congestion_memory {
+    uint32_t cwnd, ssthresh;
+    struct cubic cubic;
+};
+
 /* The initial window of RFC 6928: ten segments. */
 void congestion_init(struct congestion *congestion, const struct congestion_kind *kind, uint16_t mss);
 /* With the segment that ends at `end` `pipe` bytes are on their way; everything before `una` has arrived. */
@@ -66,3 +72,6 @@ void congestion_marked(struct congestion *congestion, uint32_t flight);
 /* About to send with nothing on its way: after an idle time of more than `rto` the network is asked anew
  * (RFC 5681 4.1). */
 void congestion_restart(struct congestion *congestion, uint32_t rto, net_time now);
+void congestion_save(const struct congestion *congestion, struct congestion_memory *memory);
+/* It was no loss (RFC 4015 step ReCC, RFC 9438 4.9.2): all is as before, or more if it has grown since. */
+void congestion_restore(struct congestion *congestion, const struct congestion_memory *memory);

@@ -75,7 +75,7 @@ void tcp_ecn_acked(struct tcp *tcp, struct tcb *tcb, const struct tcp_header *he
     }
     bool echo = (header->flags & (TCP_ECE | TCP_SYN)) == TCP_ECE && marks(tcb);
     bool current = seq_after_or_at(header->ack, tcb->snd.una);
-    bool recovering = tcb->recovery.active || !seq_after(header->ack, tcb->recovery.recover);
+    bool recovering = tcb->recovery.phase != TCP_PHASE_OPEN || !seq_after(header->ack, tcb->recovery.recover);
     if (!echo || !current || recovering || congestion->answered) {
         return;
     }

@@ -27,14 +27,26 @@ static uint32_t segment_length(const struct tcp_segment *segment) {
     return (uint32_t)segment->payload.length + ((flags & TCP_SYN) != 0) + ((flags & TCP_FIN) != 0);
 }
 
-/* RFC 7323 4.1: an echo tells the round-trip time even where Karn's rule has stopped our own watch, which is
- * the finer of the two. */
-static void measure(struct tcb *tcb, const struct tcp_header *header, net_time now) {
-    if (rtt_is_timing(&tcb->rtt)) {
-        rtt_acked(&tcb->rtt, header->ack, now);
-    } else {
-        rtt_told(&tcb->rtt, tcp_clock_round_trip(&tcb->clock, &header->options, now));
+/* What the handshake tells of the round trip, unless Karn's rule forbids it: then an echo may (RFC 7323 4.1).
+ */
+static void measure_handshake(struct tcb *tcb, const struct tcp_header *header, net_time now) {
+    uint32_t watched = rtt_watch(&tcb->rtt, now);
+    uint32_t sample = watched != 0 ? watched : tcp_clock_round_trip(&tcb->clock, &header->options, now);
+    rtt_told(&tcb->rtt, sample, tcb->snd.una, tcb->snd.nxt);
+    rtt_told_least(&tcb->rtt, watched, now);
+}
+
+/* The same for data: the oldest that was acknowledged and sent only once tells, then what SACK told of. */
+static void measure(struct tcb *tcb, const struct tcp_news *news, net_time now) {
+    net_time acked = news->resent ? 0 : news->first_acked, first = acked != 0 ? acked : news->first_sacked;
+    uint32_t sample = 0;
+    if (first != 0) {
+        sample = now - first > RTO_MAX ? (uint32_t)RTO_MAX : tcp_max((uint32_t)(now - first), 1);
+        rtt_told_least(&tcb->rtt, tcp_max((uint32_t)(now - news->newest), 1), now);
+    } else if (news->advanced) {
+        sample = tcp_clock_round_trip(&tcb->clock, news->options, now);
     }
+    rtt_told(&tcb->rtt, sample, tcb->snd.una, tcb->snd.max);
 }
 
 /* ---- 3.10.7.3: SYN-SENT ---- */
@@ -43,7 +55,7 @@ static void measure(struct tcb *tcb, const struct tcp_header *header, net_time n
 static void establish_active(struct tcp *tcp, struct tcb *tcb, const struct tcp_segment *segment,
                              net_time now) {
     const struct tcp_header *header = &segment->header;
-    measure(tcb, header, now);
+    measure_handshake(tcb, header, now);
     tcp->progress = true;
     tcb->snd.una = header->ack;
     tcb->snd.nxt = seq_max(tcb->snd.nxt, header->ack); /* a timeout may have put it back */
@@ -296,7 +308,7 @@ static enum verdict establish_passive(struct arrival *in) {
         return DROP;
     }
     tcb->syn_due = false;
-    measure(tcb, in->header, in->now);
+    measure_handshake(tcb, in->header, in->now);
     in->tcp->progress = true;
     tcb->snd.una = seq_add(tcb->iss, 1);
     tcb->snd.nxt = seq_max(tcb->snd.nxt, tcb->snd.una);
@@ -308,14 +320,11 @@ static enum verdict establish_passive(struct arrival *in) {
     return GO_ON;
 }
 
-/* RFC 5681 section 2: five marks make a duplicate; with SACK (RFC 6675) it is one that brings news. */
-static bool is_duplicate(const struct arrival *in, uint32_t news) {
+/* RFC 5681 section 2: five marks make a duplicate. A peer with SACK tells more than that. */
+static bool is_duplicate(const struct arrival *in) {
     const struct tcb *tcb = in->tcb;
-    if (tcb->sack && in->header->options.sack_count != 0) {
-        return news != 0 && seq_equal(in->header->ack, tcb->snd.una);
-    }
     uint32_t window = (uint32_t)in->header->window << tcb->snd.shift;
-    return seq_equal(in->header->ack, tcb->snd.una) && tcp_flight(tcb) != 0 &&
+    return !tcb->sack && seq_equal(in->header->ack, tcb->snd.una) && tcp_flight(tcb) != 0 &&
            segment_length(in->segment) == 0 && window == tcb->snd.wnd;
 }
 
@@ -324,23 +333,13 @@ static void take_acknowledged(struct arrival *in) {
     struct tcb *tcb = in->tcb;
     struct sequence ack = in->header->ack;
     uint32_t bytes = ack.value - tcp_send_start(tcb).value;
-    uint32_t acked = tcp_min(bytes, buffer_length(&tcb->send));
-    ring_consume(&tcb->send.ring, acked);
+    ring_consume(&tcb->send.ring, tcp_min(bytes, buffer_length(&tcb->send)));
     tcb->starved = false;
-    measure(tcb, in->header, in->now);
     in->tcp->progress = true;
     tcb->snd.una = ack;
     tcb->snd.nxt = seq_max(tcb->snd.nxt, ack);
     tcb->retries = 0;
-    if (!tcb->recovery.active && congestion_is_used(&tcb->congestion)) {
-        congestion_acked(&tcb->congestion, acked, tcb->rtt.srtt, in->now);
-    }
-    tcp_growth_acked(in->tcp, tcb);
-    bool impatient = tcb->scoreboard != NULL || !tcb->recovery.active || !tcb->recovery.partial_seen;
-    tcp_recovery_acked(tcb, acked);
-    if (impatient || !tcb->recovery.active) {
-        tcp_timer_restart(in->tcp, tcb, in->now);
-    }
+    tcb->recovery.tail_due = false;
     if (!tcb->space_lent) {
         buffer_tidy(&tcb->send, in->tcp->arena, tcb->owner);
     }
@@ -357,23 +356,42 @@ static bool ack_is_absurd(const struct arrival *in) {
     return seq_after(in->header->ack, tcb->snd.max) || seq_before(in->header->ack, oldest);
 }
 
+static void gather_acknowledged(struct arrival *in, struct tcp_news *news) {
+    struct tcb *tcb = in->tcb;
+    struct sequence ack = in->header->ack;
+    news->first_sacked = news->first_acked;
+    news->first_acked = 0;
+    news->resent = false;
+    news->advanced = seq_after(ack, tcb->snd.una);
+    if (!news->advanced) {
+        news->duplicate = is_duplicate(in);
+        return;
+    }
+    news->acked = ack.value - tcb->snd.una.value;
+    tcp_rack_delivered(in->tcp, tcb, tcb->snd.una, ack, news, in->now);
+    news->delivered += tcp_outstanding_acked(tcb, ack);
+    take_acknowledged(in);
+}
+
 /* What the ACK and its SACK blocks say has arrived, and what that means for what is lost. */
 static void follow_progress(struct arrival *in) {
     struct tcb *tcb = in->tcb;
-    uint32_t delivered = tcp_sack_update(in->tcp, tcb, in->header);
-    if (is_duplicate(in, delivered)) {
-        tcp_recovery_duplicate(in->tcp, tcb);
-    }
-    bool advanced = seq_after(in->header->ack, tcb->snd.una);
-    if (advanced) {
-        tcb->recovery.tail_due = false;
-        tcp_tail_acked(tcb, in->header->ack, tcp_sack_tells_duplicate(in->header));
-        delivered += in->header->ack.value - tcb->snd.una.value;
-        delivered -= tcp_sack_acked(tcb, in->header->ack);
-        take_acknowledged(in);
-    }
-    if (tcb->scoreboard != NULL) {
-        tcp_sack_proceed(in->tcp, tcb, delivered, advanced, in->now);
+    bool probe_reported = tcp_tail_is_reported(tcb, in->header);
+    struct tcp_news news = {.options = &in->header->options,
+                            .fack = tcb->outstanding != NULL ? tcb->outstanding->rack.fack : tcb->snd.una,
+                            .flight = tcp_flight(tcb)};
+    tcp_sack_update(in->tcp, tcb, in->header, &news, in->now);
+    news.duplicate_report &= !probe_reported; /* the probe was a question, no wrong guess */
+    gather_acknowledged(in, &news);
+    measure(tcb, &news, in->now);
+    tcp_tail_acked(tcb, in->header->ack, &news, probe_reported);
+    bool patient = tcp_recovery_is_patient(tcb);
+    tcp_recovery_proceed(in->tcp, tcb, &news, in->now);
+    if (news.advanced) {
+        tcp_growth_acked(in->tcp, tcb);
+        if (patient || tcb->recovery.phase != TCP_PHASE_FAST) {
+            tcp_timer_restart(in->tcp, tcb, in->now);
+        }
     }
 }
 
@@ -408,7 +426,7 @@ static enum verdict check_ack(struct arrival *in) {
     follow_progress(in);
     if (seq_after_or_at(in->header->ack, tcb->snd.una)) {
         take_window(in, advanced);
-        if (tcb->timer.kind != TCP_TIMER_RETRANSMIT && tcb->timer.kind != TCP_TIMER_TAIL && !tcb->is_orphan) {
+        if (!tcp_timer_is_of_flight(tcb) && !tcb->is_orphan) {
             tcb->retries = 0; /* probes go on as long as they are answered */
         }
     }

@@ -23,39 +23,40 @@ static uint32_t segment_size(const struct tcb *tcb) {
     return tcb->snd.mss - tcp_blocks_length(tcb);
 }
 
-/* Fast retransmit: one segment from the first unacknowledged byte on. */
-static bool plan_retransmit(const struct tcb *tcb, struct plan *plan) {
-    uint32_t out = tcb->snd.max.value - tcb->snd.una.value;
-    plan->seq = tcb->snd.una;
+/* How much more the network may be asked to carry; a tail probe goes in any case. */
+static uint32_t usable_congestion_window(const struct tcb *tcb) {
+    uint32_t limit = tcb->congestion.cwnd + (tcb->recovery.tail_due ? tcb->snd.mss : 0), pipe = tcp_pipe(tcb);
+    return limit > pipe ? limit - pipe : 0;
+}
+
+/* Where the peer's window ends. */
+static struct sequence window_end(const struct tcb *tcb) {
+    return seq_add(tcb->snd.una, tcb->snd.wnd);
+}
+
+/* [start, end) has been sent, and goes again in one segment, as far as that and the peer's window reach. */
+static bool plan_again(const struct tcb *tcb, struct sequence start, struct sequence end, struct plan *plan) {
+    bool fits = seq_before_or_at(end, window_end(tcb));
+    end = fits ? end : window_end(tcb);
+    if (!seq_before(start, end)) {
+        return false;
+    }
+    uint32_t text = tcp_send_end(tcb).value - start.value;
+    plan->seq = start;
     plan->size = (uint16_t)segment_size(tcb);
-    plan->length = tcp_min(tcp_min(plan->size, out), buffer_length(&tcb->send));
-    plan->fin = tcb->fin_sent && seq_equal(seq_add(plan->seq, plan->length), tcb->snd.fin);
-    plan->push = seq_equal(seq_add(plan->seq, plan->length), tcp_send_end(tcb));
+    plan->length = tcp_min(tcp_min(end.value - start.value, text), plan->size);
+    struct sequence stop = seq_add(start, plan->length);
+    plan->fin = tcb->fin_sent && seq_equal(stop, tcb->snd.fin) && seq_after(end, tcb->snd.fin);
+    plan->push = seq_equal(stop, tcp_send_end(tcb));
     plan->resend = true;
     return plan->length != 0 || plan->fin;
 }
 
-/* How much more the network may be asked to carry. */
-static uint32_t usable_congestion_window(const struct tcb *tcb) {
-    uint32_t limit = tcb->congestion.cwnd + tcp_recovery_allowance(tcb), pipe = tcp_sack_pipe(tcb);
-    return limit > pipe ? limit - pipe : 0;
-}
-
-/* The same, asked for what is sent again: what the scoreboard says is missing (RFC 6675 section 5, (C)). */
-static bool plan_hole(const struct tcb *tcb, bool lost, struct plan *plan) {
-    struct tcp_sack next;
-    if (!tcp_sack_next(tcb, lost, &next)) {
-        return false;
-    }
-    plan->seq = next.start;
-    plan->size = (uint16_t)segment_size(tcb);
-    plan->length = tcp_min(next.end.value - next.start.value, tcp_send_end(tcb).value - next.start.value);
-    plan->length = tcp_min(plan->length, plan->size);
-    plan->fin = tcb->fin_sent && seq_equal(seq_add(plan->seq, plan->length), tcb->snd.fin) &&
-                seq_after(next.end, tcb->snd.fin);
-    plan->push = seq_equal(seq_add(plan->seq, plan->length), tcp_send_end(tcb));
-    plan->resend = true;
-    return tcb->retransmit_due || plan->length <= usable_congestion_window(tcb);
+/* What is lost (RFC 6675 section 5, NextSeg rule 1). */
+static bool plan_lost(const struct tcb *tcb, struct plan *plan) {
+    struct tcp_sack lost;
+    return tcp_first_lost(tcb, &lost) && plan_again(tcb, lost.start, lost.end, plan) &&
+           plan->length <= usable_congestion_window(tcb);
 }
 
 static uint32_t usable_window(const struct tcb *tcb) {
@@ -82,22 +83,6 @@ static uint32_t segment_limit(const struct tcp *tcp, const struct tcb *tcb, size
     return most < mss ? most : most - most % mss;
 }
 
-/* Of what is sent again after a timeout: it need not go over what SACK has told of. */
-static uint32_t up_to_arrived(const struct tcb *tcb, uint32_t length) {
-    const struct scoreboard_range *range =
-        tcb->scoreboard != NULL ? scoreboard_at(tcb->scoreboard, tcb->snd.nxt) : NULL;
-    bool ahead = range != NULL && seq_after(range->start, tcb->snd.nxt);
-    return ahead ? tcp_min(length, range->start.value - tcb->snd.nxt.value) : length;
-}
-
-static void skip_arrived(struct tcb *tcb) {
-    const struct scoreboard_range *range =
-        tcb->scoreboard != NULL ? scoreboard_at(tcb->scoreboard, tcb->snd.nxt) : NULL;
-    if (range != NULL && seq_before_or_at(range->start, tcb->snd.nxt)) {
-        tcb->snd.nxt = range->end;
-    }
-}
-
 /* RFC 9293 3.8.6.2.1 for what has never been sent; what is sent again goes as it fits. */
 static bool plan_data(const struct tcp *tcp, const struct tcb *tcb, size_t room, struct plan *plan) {
     uint32_t queued = buffer_length(&tcb->send);
@@ -109,9 +94,6 @@ static bool plan_data(const struct tcp *tcp, const struct tcb *tcb, size_t room,
     uint32_t most = segment_limit(tcp, tcb, room);
     uint32_t length = tcp_min(tcp_min(available, usable_window(tcb)), most);
     plan->resend = seq_before(tcb->snd.nxt, tcb->snd.max);
-    if (plan->resend) {
-        length = up_to_arrived(tcb, length);
-    }
     uint32_t tail = length % tcp_min(segment_size(tcb), most);
     bool fin = tcb->fin_queued && length == available;
     if (tail != 0 && !fin && !plan->resend && !small_allowed(tcb, length, available)) {
@@ -130,19 +112,15 @@ static bool plan_data(const struct tcp *tcp, const struct tcb *tcb, size_t room,
 /* A tail probe is something new, if that may go, or the last segment once more (RFC 8985 7.3). */
 static bool plan_probe(const struct tcp *tcp, const struct tcb *tcb, size_t room, struct plan *plan) {
     if (plan_data(tcp, tcb, room, plan)) {
+        plan->length = tcp_min(plan->length, plan->size);
+        plan->fin = plan->fin && seq_equal(seq_add(plan->seq, plan->length), tcp_send_end(tcb));
         return true;
     }
-    struct sequence end = tcb->fin_sent ? tcb->snd.fin : tcb->snd.max;
-    uint32_t out = seq_before(tcb->snd.una, end) ? end.value - tcb->snd.una.value : 0;
-    plan->size = (uint16_t)segment_size(tcb);
-    plan->length = tcp_min(out, plan->size);
-    plan->seq = seq_of(end.value - plan->length);
-    plan->fin = tcb->fin_sent;
-    plan->push = true;
-    plan->resend = true;
-    return plan->length != 0 || plan->fin;
+    uint32_t out = tcb->snd.max.value - tcb->snd.una.value, size = segment_size(tcb) + tcb->fin_sent;
+    return plan_again(tcb, seq_of(tcb->snd.max.value - tcp_min(out, size)), tcb->snd.max, plan);
 }
 
+/* What is lost goes first, but where F-RTO asks by something new whether it is. */
 static bool make_plan(const struct tcp *tcp, const struct tcb *tcb, size_t room, struct plan *plan) {
     if (!may_send_data(tcb)) {
         return false;
@@ -150,10 +128,9 @@ static bool make_plan(const struct tcp *tcp, const struct tcb *tcb, size_t room,
     if (tcb->recovery.tail_due) {
         return plan_probe(tcp, tcb, room, plan);
     }
-    if (tcb->recovery.active && tcb->scoreboard != NULL) {
-        return plan_hole(tcb, true, plan) || plan_data(tcp, tcb, room, plan) || plan_hole(tcb, false, plan);
-    }
-    return (tcb->retransmit_due && plan_retransmit(tcb, plan)) || plan_data(tcp, tcb, room, plan);
+    bool ask = tcb->outstanding != NULL && tcb->outstanding->frto_new;
+    return (ask && plan_data(tcp, tcb, room, plan)) || plan_lost(tcb, plan) ||
+           plan_data(tcp, tcb, room, plan);
 }
 
 bool tcp_has_output(const struct tcp *tcp, const struct tcb *tcb) {
@@ -227,9 +204,9 @@ static void compose_syn(struct tcp *tcp, struct tcb *tcb, struct tcp_departure *
     if (resend) {
         tcb->retransmits++;
         tcp->counters->tcp_retransmits++;
-        rtt_resent(&tcb->rtt);
+        rtt_stop(&tcb->rtt);
     } else {
-        rtt_sent(&tcb->rtt, tcb->iss, now);
+        rtt_start(&tcb->rtt, now);
     }
     tcb->snd.nxt = seq_add(tcb->iss, 1);
     tcb->snd.max = tcb->snd.nxt;
@@ -264,14 +241,13 @@ static void compose_probe(struct tcp *tcp, struct tcb *tcb, struct tcp_departure
 }
 
 static void count_sent(struct tcp *tcp, struct tcb *tcb, const struct plan *plan, net_time now) {
+    uint32_t length = plan->length + plan->fin;
+    struct sequence end = seq_add(plan->seq, length);
     if (plan->resend) {
         tcb->retransmits++;
         tcp->counters->tcp_retransmits++;
-        rtt_resent(&tcb->rtt);
-    } else {
-        rtt_sent(&tcb->rtt, plan->seq, now);
+        tcp_undo_resent(tcb, length, now);
     }
-    struct sequence end = seq_add(plan->seq, plan->length + plan->fin);
     if (plan->length % plan->size != 0 && !plan->resend) {
         tcb->snd.small = end;
     }
@@ -279,15 +255,16 @@ static void count_sent(struct tcp *tcp, struct tcb *tcb, const struct plan *plan
         tcb->fin_sent = true;
         tcb->snd.fin = seq_add(plan->seq, plan->length);
     }
+    tcp_outstanding_sent(tcp, tcb, plan->seq, end, now);
     tcb->snd.nxt = seq_max(tcb->snd.nxt, end);
     tcb->snd.max = seq_max(tcb->snd.max, end);
-    skip_arrived(tcb);
-    tcp_sack_sent(tcb, end, plan->length + plan->fin, plan->resend);
     if (tcb->recovery.tail_due) {
         tcp_tail_sent(tcp, tcb, plan->resend);
+    } else if (tcb->timer.kind == TCP_TIMER_TAIL) {
+        tcp_timer_restart(tcp, tcb, now);
     }
     tcb->congestion.last_sent = now;
-    congestion_sent(&tcb->congestion, tcp_sack_pipe(tcb), tcb->snd.una, tcb->snd.max);
+    congestion_sent(&tcb->congestion, tcp_pipe(tcb), tcb->snd.una, tcb->snd.max);
 }
 
 static void compose_data(struct tcp *tcp, struct tcb *tcb, const struct plan *plan, struct tcp_departure *out,
@@ -310,7 +287,6 @@ static void compose_data(struct tcp *tcp, struct tcb *tcb, const struct plan *pl
     tcb->interactive |= heard_data && now - tcb->heard < NET_SECOND / 25;
     acknowledged(tcb);
     tcb->acks_due = 0;
-    tcb->retransmit_due = false;
     tcb->probe_due = false;
     tcb->override = false;
 }
@@ -330,7 +306,6 @@ static bool compose(struct tcp *tcp, struct tcb *tcb, size_t room, struct tcp_de
     } else if (tcb->acks_due != 0) {
         compose_ack(tcp, tcb, out, now);
     } else {
-        tcb->retransmit_due = false;
         return false;
     }
     tcp->counters->tcp_out++;

@@ -192,8 +192,19 @@ void sent_acked(struct sent *sent, struct sequence una) {
     }
 }
 
-void sent_judge(struct sent *sent, uint32_t index, bool lost) {
-    set_state(sent, index, lost ? SENT_LOST : SENT_OUT);
+void sent_judge(struct sent *sent, uint32_t index) {
+    set_state(sent, index, SENT_LOST);
+}
+
+void sent_revive(struct sent *sent, net_time now) {
+    for (uint32_t i = 0; i < sent->count; i++) {
+        if (at(sent, i)->state == SENT_LOST) {
+            set_state(sent, i, SENT_OUT);
+            at(sent, i)->at = now;
+            at(sent, i)->resent = true;
+        }
+    }
+    sent_join(sent);
 }
 
 void sent_lost(struct sent *sent, struct sequence start, struct sequence end) {

@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 #define SENT_LEAST 4 /* runs that there must be memory for */
-#define SENT_MAX   508
+#define SENT_MAX   507
 
 enum sent_state {
     SENT_OUT,     /* on its way, as far as we know */
@@ -67,9 +67,11 @@ void sent_acked(struct sent *sent, struct sequence una);
 uint32_t sent_find(const struct sent *sent, struct sequence seq);
 /* [start, end), all of it there, is lost, where it has not arrived. */
 void sent_lost(struct sent *sent, struct sequence start, struct sequence end);
-/* Run `index`, which has not arrived, is lost or, if not, on its way after all. Neighbours are joined only by
- * sent_join, so that the indices stay. */
-void sent_judge(struct sent *sent, uint32_t index, bool lost);
+/* Run `index`, which has not arrived, is lost. Neighbours are joined only by sent_join, so that the indices
+ * stay. */
+void sent_judge(struct sent *sent, uint32_t index);
 void sent_join(struct sent *sent);
+/* What counted as lost is on its way after all: as if it were sent anew now, for nothing more is known. */
+void sent_revive(struct sent *sent, net_time now);
 /* The peer has thrown away what it had told of (RFC 2018 section 8): it is lost. */
 void sent_renege(struct sent *sent);

@@ -8,7 +8,7 @@
 
 static void set_defaults(struct tcp *tcp, struct tcb *tcb, struct tcp_beside *beside, net_owner owner) {
     *tcb = (struct tcb){.owner = owner, .heap_index = TCP_NO_HEAP, .ack_at = NET_NEVER, .beside = beside};
-    *beside = (struct tcp_beside){0};
+    *beside = (struct tcp_beside){.aftermath.reo_wnd_mult = 1};
     beside->asked = (struct tcp_settings){.ttl = IPV4_TTL,
                                           .keep_idle = KEEP_IDLE,
                                           .keep_interval = KEEP_INTERVAL,
@@ -76,10 +76,9 @@ static void stop(struct tcp *tcp, struct tcb *tcb) {
     buffer_release(&tcb->send, tcp->arena, tcb->owner);
     arena_give(tcp->arena, NET_OWNER_ENGINE, tcb->reassembly);
     tcb->reassembly = NULL;
-    tcp_sack_forget(tcp, tcb);
+    tcp_outstanding_forget(tcp, tcb);
     tcb->acks_due = 0;
     tcb->syn_due = false;
-    tcb->retransmit_due = false;
     tcb->probe_due = false;
 }
 

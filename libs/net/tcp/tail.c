@@ -1,29 +1,31 @@
 /* tail.c: the tail loss probe (RFC 8985 section 7). When the last segments of a burst are lost no later ones
  * tell of it. Instead of waiting for the timer, which also costs the whole window, one more segment is sent
- * after two round trips: what the peer answers shows what is missing, and sack.c sends it. */
+ * after two round trips: by what the peer answers RACK sees what is missing. */
 #include <net/tcp/tcb.h>
 
-#define ACK_DELAY_MOST (NET_SECOND / 5)   /* a lone segment's ACK may be held back so long */
-#define SLACK          (NET_SECOND / 100) /* for peers nearer than their own timers' grain */
+#define MAX_ACK_DELAY (NET_SECOND / 5)   /* a lone segment's ACK may be held back so long */
+#define SLACK         (NET_SECOND / 100) /* for peers nearer than their own timers' grain */
 
+/* 7.2: not when something else will tell soon: recovery, or what SACK has told already. */
 bool tcp_tail_may_probe(const struct tcb *tcb) {
-    bool usual = tcb->state >= TCP_ESTABLISHED && tcb->retries == 0 && seq_equal(tcb->snd.nxt, tcb->snd.max);
-    return tcb->sack && usual && !tcb->recovery.active && !tcb->recovery.tail_probed && tcb->rtt.srtt != 0;
+    const struct outstanding *out = tcb->outstanding;
+    bool usual = out != NULL && tcb->sack && tcb->state >= TCP_ESTABLISHED && tcb->retries == 0;
+    return usual && tcb->recovery.phase == TCP_PHASE_OPEN && !tcb->recovery.tail_probed &&
+           out->sent.bytes[SENT_ARRIVED] == 0;
 }
 
-net_time tcp_tail_delay(const struct tcb *tcb) {
+/* TLP_calc_PTO: never later than the timer, which runs since the first segment left. */
+net_time tcp_tail_deadline(const struct tcb *tcb, net_time now) {
     bool alone = tcp_flight(tcb) <= tcb->snd.mss;
-    net_time delay = 2 * (net_time)tcb->rtt.srtt + (alone ? ACK_DELAY_MOST : SLACK);
-    return net_time_min(delay, tcb->rtt.rto);
+    net_time delay = 2 * (net_time)tcb->rtt.srtt + (alone ? MAX_ACK_DELAY : SLACK);
+    net_time timer = tcp_head_sent(tcb, now) + tcb->rtt.rto;
+    net_time probe = net_time_after(now, tcb->rtt.srtt != 0 ? delay : NET_SECOND);
+    return net_time_min(probe, timer > now ? timer : now);
 }
 
-bool tcp_tail_expired(struct tcp *tcp, struct tcb *tcb, net_time now) {
-    if (now - tcb->congestion.last_sent < tcp_tail_delay(tcb)) {
-        return false;
-    }
+void tcp_tail_expired(struct tcp *tcp, struct tcb *tcb) {
     tcb->recovery.tail_due = true;
     tcp_mark_due(tcp, tcb);
-    return true;
 }
 
 void tcp_tail_sent(struct tcp *tcp, struct tcb *tcb, bool resend) {
@@ -34,24 +36,23 @@ void tcp_tail_sent(struct tcp *tcp, struct tcb *tcb, bool resend) {
     tcp->counters->tcp_tail_probes++;
 }
 
-/* 7.4: if a probe that was nothing new has filled the only hole, nobody else will notice the loss; if it came
- * twice there was none. */
-void tcp_tail_acked(struct tcb *tcb, struct sequence ack, bool duplicate) {
+bool tcp_tail_is_reported(const struct tcb *tcb, const struct tcp_header *header) {
+    return tcb->recovery.tail_probed && tcb->sack && tcp_sack_tells_duplicate(header) &&
+           seq_equal(header->options.sack[0].end, tcb->recovery.tail_end);
+}
+
+/* 7.4.2: a probe that was nothing new either has come twice, which the peer tells, or has filled the only
+ * hole: that nobody else will notice, and it was a loss. */
+void tcp_tail_acked(struct tcb *tcb, struct sequence ack, const struct tcp_news *news, bool reported) {
     if (!tcb->recovery.tail_probed || seq_before(ack, tcb->recovery.tail_end)) {
         return;
     }
-    tcb->recovery.tail_probed = false;
-    if (tcb->recovery.tail_resent && !duplicate && !tcb->recovery.active) {
-        congestion_lost(&tcb->congestion, tcp_flight(tcb));
+    bool pure = !news->advanced && news->delivered == 0 && news->options->sack_count == 0;
+    if (!tcb->recovery.tail_resent || reported || pure) {
+        tcb->recovery.tail_probed = false;
+    } else if (seq_after(ack, tcb->recovery.tail_end)) {
+        tcb->recovery.tail_probed = false;
+        congestion_lost(&tcb->congestion, news->flight);
         tcb->congestion.cwnd = tcb->congestion.ssthresh;
     }
-}
-
-const struct scoreboard_range *tcp_tail_told(const struct tcb *tcb) {
-    if (!tcb->recovery.tail_probed || tcb->scoreboard == NULL) {
-        return NULL;
-    }
-    struct sequence last = seq_of(tcb->recovery.tail_end.value - 1);
-    const struct scoreboard_range *range = scoreboard_at(tcb->scoreboard, last);
-    return range != NULL && seq_before_or_at(range->start, last) ? range : NULL;
 }

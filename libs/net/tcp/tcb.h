@@ -10,7 +10,7 @@
 #include <net/tcp/buffer.h>
 #include <net/tcp/congestion.h>
 #include <net/tcp/rtt.h>
-#include <net/tcp/scoreboard.h>
+#include <net/tcp/sent.h>
 #include <net/tcp/tcp.h>
 
 /* Anything that a segment can find by its four numbers: a TCB or a remnant. Owner: table.c. */
@@ -56,6 +56,7 @@ enum tcp_timer_kind {
     TCP_TIMER_NONE,
     TCP_TIMER_RETRANSMIT, /* sent, not acknowledged (RFC 6298) */
     TCP_TIMER_TAIL,       /* the same, but a probe may tell sooner what is missing (RFC 8985 7) */
+    TCP_TIMER_REORDER,    /* the same, but what seems to be missing may only be late (RFC 8985 6.2) */
     TCP_TIMER_PERSIST,    /* data to send, but the peer's window is shut (RFC 9293 3.8.6.1) */
     TCP_TIMER_OVERRIDE,   /* data held back to avoid a small segment (RFC 9293 3.8.6.2.1) */
     TCP_TIMER_FIN_WAIT,   /* the socket is gone and the peer's FIN does not come */
@@ -87,14 +88,70 @@ struct tcp_growth {
     net_time taken_at, window_began;
 };
 
+/* What is on its way, while anything is. Owner: outstanding.c. */
+struct outstanding {
+    /* RFC 8985 6.1, under its names; all of it is about what is on its way now. Owner: rack.c. */
+    struct {
+        net_time xmit_ts;    /* of the most recently sent segment that was delivered; 0: none */
+        net_time reorder_at; /* when to look again whether the rest has come; NET_NEVER: nothing is late */
+        struct sequence end_seq, fack;
+        uint32_t rtt; /* microseconds */
+    } rack;
+    /* RFC 6937: RecoverFS, prr_delivered, prr_out, in bytes. Owner: recovery.c. */
+    struct {
+        uint32_t flight, delivered, out;
+    } prr;
+    bool frto : 1, frto_new : 1; /* the timeout may have been spurious; new data goes first. Owner: frto.c */
+    struct sent sent;            /* last, for there is memory for sent.limit runs only */
+};
+
+/* What losses have left behind. Owner: undo.c, rack.c (reo). */
+struct aftermath {
+    struct congestion_memory prior; /* as it was before, while undo_marked */
+    struct sequence undo_marker;    /* snd.una when recovery began */
+    uint32_t resent;                /* bytes that were sent again and not yet reported to have come twice */
+    uint32_t stamp;                 /* what our clock showed when the first of them left */
+    bool undo_marked : 1, resent_any : 1, in_round : 1;
+    uint8_t reo_wnd_mult, reo_wnd_persist; /* RFC 8985 6.1 */
+    struct sequence dsack_round;           /* if in_round */
+};
+
 /* What stands beside the TCB, in a run of its own, for it is not looked at for each segment that goes out. */
 struct tcp_beside {
     struct tcp_settings asked; /* owner: user.c; the sizes are those of the buffers */
     struct tcp_growth growth;
+    struct aftermath aftermath;
     net_time answered; /* when a segment that does not fit was last answered; 0: never; owner: input.c */
 };
 
-_Static_assert(sizeof(struct tcp_beside) <= 256, "it should fit into the arena's run of 256 bytes");
+_Static_assert(sizeof(struct tcp_beside) <= 128, "it should fit into the arena's run of 128 bytes");
+
+/* Loss recovery (RFC 5681, 6675, 6298). Owner: recovery.c. */
+enum tcp_phase {
+    TCP_PHASE_OPEN,
+    TCP_PHASE_FAST, /* fast recovery, until snd.una reaches recover */
+    TCP_PHASE_LOSS  /* a timeout has happened; the same */
+};
+
+/* What an ACK tells, gathered on the way through the steps of check_ack. */
+struct tcp_news {
+    const struct tcp_options *options;
+    struct sequence fack;      /* before it came */
+    uint32_t flight;           /* bytes on their way before it came, SACKed ones included */
+    uint32_t acked;            /* bytes by which snd.una moved */
+    uint32_t delivered;        /* bytes that were not known to have arrived */
+    uint32_t lost;             /* bytes newly taken for lost */
+    bool advanced : 1;         /* snd.una moved */
+    bool sacked : 1;           /* SACK told something new */
+    bool duplicate : 1;        /* for a peer without SACK: RFC 5681 section 2 */
+    bool duplicate_report : 1; /* D-SACK (RFC 2883) */
+    bool original : 1;         /* what was never sent again has arrived, of what was out at the timeout */
+    bool resent : 1;           /* of what moved snd.una something was sent more than once */
+    bool rack_advanced : 1;    /* RACK has something to say */
+    bool lost_again : 1;       /* what was sent again is lost */
+    net_time first_acked;      /* when the first original of it left, acknowledged or SACKed; 0: none */
+    net_time first_sacked, newest;
+};
 
 struct tcb {
     struct tcp_entry entry;
@@ -153,7 +210,7 @@ struct tcb {
     uint8_t acks_due;     /* owed at once, each by itself (RFC 5681 4.2: the peer counts duplicates) */
     uint8_t quick_acks;   /* at a connection's start ACKs are not delayed */
     bool interactive : 1; /* answers carry the ACKs: delay them from the start */
-    bool syn_due : 1, reset_due : 1, retransmit_due : 1, probe_due : 1, override : 1, cork : 1;
+    bool syn_due : 1, reset_due : 1, probe_due : 1, override : 1, cork : 1;
     bool fin_queued : 1, fin_sent : 1;
     bool duplicate_due : 1;
     bool sack : 1; /* SACK is offered, and once the peer's SYN is there: agreed (RFC 2018) */
@@ -166,7 +223,6 @@ struct tcb {
     net_time heard; /* the last acceptable segment */
 
     struct rtt rtt;
-    struct congestion congestion;
     /* RFC 3168. Owner: ecn.c. */
     struct {
         struct sequence until; /* what was out when a mark reduced the window, if congestion.answered */
@@ -175,23 +231,26 @@ struct tcb {
         bool echo : 1;         /* a mark has come: ECE until CWR comes */
         bool seen : 1;         /* the peer marks what it sends */
     } ecn;
-    /* What SACK has told; null: nothing. While it is there, recovery goes by it. Owner: sack.c. */
-    struct scoreboard *scoreboard;
-    /* Loss recovery (RFC 6582, 6675). Owner: recovery.c, sack.c. */
+    /* Loss recovery. Owner: recovery.c. */
     struct {
         struct sequence recover;
-        struct sequence tail_end; /* RFC 8985 TLP.end_seq, if tail_probed */
-        uint8_t duplicates;
-        bool active : 1, partial_seen : 1;
+        struct sequence tail_end; /* RFC 8985 TLP.end_seq, if tail_probed. Owner: tail.c */
+        uint16_t duplicates;      /* of a peer without SACK, since snd.una last moved */
+        uint8_t phase : 2;        /* enum tcp_phase */
+        bool partial_seen : 1;    /* in fast recovery without SACK snd.una has moved */
+        bool reordering_seen : 1; /* RFC 8985 6.1. Owner: rack.c */
         bool tail_due : 1, tail_probed : 1, tail_resent : 1; /* resent: the probe was nothing new */
     } recovery;
     uint32_t retransmits; /* segments, ever */
+    struct congestion congestion;
+    /* Null: nothing is out (or memory was short: then the timer alone finds what is lost). */
+    struct outstanding *outstanding;
 
     /* The user's side. Owner: user.c. */
     bool shut_read : 1, space_lent : 1; /* lent: net_send_space gave out pieces of the send ring */
     bool starved : 1;                   /* no memory for more to send until something is acknowledged */
-    enum error error;                   /* pending, for the user */
-    enum error soft_error;              /* the last thing the network said; why a timeout happened */
+    enum error error : 16;              /* pending, for the user */
+    enum error soft_error : 16;         /* the last thing the network said; why a timeout happened */
     struct tcp_beside *beside;
 };
 
@@ -312,6 +371,11 @@ void tcp_clock_take(struct tcp_clock *clock, const struct tcp_header *header, st
                     net_time now);
 /* How long the way there and back took, in microseconds, by what the peer echoes; 0: it cannot be told. */
 uint32_t tcp_clock_round_trip(const struct tcp_clock *clock, const struct tcp_options *options, net_time now);
+/* What our clock shows. */
+uint32_t tcp_clock_value(const struct tcp_clock *clock, net_time now);
+/* Does the segment echo what our clock showed before it showed `stamp`? */
+bool tcp_clock_echoes_before(const struct tcp_clock *clock, const struct tcp_options *options,
+                             uint32_t stamp);
 /* Bytes of each segment's header that the timestamp takes. */
 uint32_t tcp_clock_length(const struct tcp_clock *clock);
 
@@ -402,55 +466,99 @@ void tcp_reply_reset(struct tcp *tcp, const struct tcp_segment *segment);
 void tcp_timer_choose(struct tcp *tcp, struct tcb *tcb, net_time now);
 /* Something was acknowledged: what is left gets the full time again (RFC 6298 5.3). */
 void tcp_timer_restart(struct tcp *tcp, struct tcb *tcb, net_time now);
+/* Does it wait for what is on its way? */
+bool tcp_timer_is_of_flight(const struct tcb *tcb);
 /* The heap hears of changed deadlines. */
 void tcp_timer_noted(struct tcp *tcp, struct tcb *tcb);
 void tcp_timer_stop(struct tcp *tcp, struct tcb *tcb);
 /* Runs what has come due, and leaves the earliest true deadline on top. */
 void tcp_timers_run(struct tcp *tcp, net_time now);
 
+/* ---- outstanding.c ---- */
+/* [start, end) leaves now; snd.max does not count it yet. */
+void tcp_outstanding_sent(struct tcp *tcp, struct tcb *tcb, struct sequence start, struct sequence end,
+                          net_time now);
+/* [start, end) has arrived, says SACK. Returns how many bytes of it were not known. */
+uint32_t tcp_outstanding_arrived(struct tcp *tcp, struct tcb *tcb, struct sequence start,
+                                 struct sequence end);
+/* snd.una moves to `una`. Returns how many bytes before it were not known to have arrived. */
+uint32_t tcp_outstanding_acked(struct tcb *tcb, struct sequence una);
+/* Gives the memory back. */
+void tcp_outstanding_forget(struct tcp *tcp, struct tcb *tcb);
+/* Bytes that are taken to be on their way (RFC 6675 pipe). */
+uint32_t tcp_pipe(const struct tcb *tcb);
+/* Bytes on their way that were sent more than once. */
+uint32_t tcp_resent_out(const struct tcb *tcb);
+/* The first range that is lost. false: none is. */
+bool tcp_first_lost(const struct tcb *tcb, struct tcp_sack *range);
+/* When the first unacknowledged byte was sent last; `otherwise` if that tells nothing. */
+net_time tcp_head_sent(const struct tcb *tcb, net_time otherwise);
+
 /* ---- recovery.c ---- */
-/* A duplicate ACK (RFC 5681 2) came. */
-void tcp_recovery_duplicate(struct tcp *tcp, struct tcb *tcb);
-/* `acked` new bytes were acknowledged. */
-void tcp_recovery_acked(struct tcb *tcb, uint32_t acked);
-/* All that is out counts as lost; it will be sent again from the start. */
-void tcp_recovery_timeout(struct tcp *tcp, struct tcb *tcb);
-/* How many bytes beyond the congestion window may be sent (RFC 3042). */
-uint32_t tcp_recovery_allowance(const struct tcb *tcb);
+/* An ACK has been taken: what is lost, and what cwnd is now. */
+void tcp_recovery_proceed(struct tcp *tcp, struct tcb *tcb, struct tcp_news *news, net_time now);
+/* Does progress give what is left the full time again? */
+bool tcp_recovery_is_patient(const struct tcb *tcb);
+/* All that is out counts as lost, but for what has just been sent (RFC 8985 6.3). again: a second time. */
+void tcp_recovery_timeout(struct tcp *tcp, struct tcb *tcb, bool again, net_time now);
+/* What is out was too large for the path: it is lost, but not by congestion (RFC 1191 6.2). */
+void tcp_recovery_too_large(struct tcb *tcb);
+/* RACK's timer has found something lost. */
+void tcp_recovery_enter(struct tcp *tcp, struct tcb *tcb, const struct tcp_news *news);
+
+/* ---- rack.c: RFC 8985 section 6.2, step by step ---- */
+/* [start, end) arrives, as far as that is news; steps 2 and 3. */
+void tcp_rack_delivered(struct tcp *tcp, struct tcb *tcb, struct sequence start, struct sequence end,
+                        struct tcp_news *news, net_time now);
+/* Steps 4 and 5 after an ACK. */
+void tcp_rack_detect(struct tcp *tcp, struct tcb *tcb, struct tcp_news *news, net_time now);
+/* RACK's timer is over: step 5 once more. */
+void tcp_rack_expired(struct tcp *tcp, struct tcb *tcb, net_time now);
+/* 6.3: which segments a timeout takes for lost. */
+void tcp_rack_mark_losses_on_rto(struct tcb *tcb, net_time now);
+/* Step 4, first half: a recovery ends, by which a widened reordering window may end too. */
+void tcp_rack_recovered(struct tcb *tcb);
+
+/* ---- frto.c: F-RTO (RFC 5682) ---- */
+/* A timeout has happened. */
+void tcp_frto_begin(struct tcb *tcb);
+/* An ACK after it. true: the timeout was spurious, nothing is lost by it. */
+bool tcp_frto_acked(struct tcb *tcb, const struct tcp_news *news);
+
+/* ---- undo.c: a recovery that was not needed (RFC 3522, 4015, 3708) ---- */
+/* Recovery begins, cwnd and ssthresh are still as they were. */
+void tcp_undo_mark(struct tcb *tcb);
+/* So many bytes have been sent again. */
+void tcp_undo_resent(struct tcb *tcb, uint32_t length, net_time now);
+/* The peer has got this twice. */
+void tcp_undo_reported(struct tcb *tcb, const struct tcp_sack *block);
+/* Has everything that was sent again come twice? */
+bool tcp_undo_all_duplicates(const struct tcb *tcb);
+/* Did what the ACK acknowledges leave before anything was sent again? */
+bool tcp_undo_is_delayed(const struct tcb *tcb, const struct tcp_news *news);
+/* cwnd and ssthresh as before; what counts as lost does so no more. */
+void tcp_undo(struct tcb *tcb, net_time now);
 
 /* ---- tail.c: the tail loss probe ---- */
 /* May what is out be probed, so that the timer need not run out? */
 bool tcp_tail_may_probe(const struct tcb *tcb);
-/* RFC 8985 7.2: how long after the last ACK. */
-net_time tcp_tail_delay(const struct tcb *tcb);
-/* The delay is over: a probe becomes due. false: something was sent so shortly ago that it does as well. */
-bool tcp_tail_expired(struct tcp *tcp, struct tcb *tcb, net_time now);
+/* RFC 8985 7.2: when, if nothing more is sent or heard from now on. */
+net_time tcp_tail_deadline(const struct tcb *tcb, net_time now);
+/* The deadline is over: a probe becomes due. */
+void tcp_tail_expired(struct tcp *tcp, struct tcb *tcb);
 /* The probe has been sent. */
 void tcp_tail_sent(struct tcp *tcp, struct tcb *tcb, bool resend);
-/* An ACK is going to be taken; duplicate: it tells that something came twice. */
-void tcp_tail_acked(struct tcb *tcb, struct sequence ack, bool duplicate);
-/* Where what has arrived begins at the probe: nothing before it is on its way any more. Null: it is not
- * known. */
-const struct scoreboard_range *tcp_tail_told(const struct tcb *tcb);
+/* Has the ACK's D-SACK come of the probe? */
+bool tcp_tail_is_reported(const struct tcb *tcb, const struct tcp_header *header);
+/* An ACK has been taken (7.4.2); reported: tcp_tail_is_reported. */
+void tcp_tail_acked(struct tcb *tcb, struct sequence ack, const struct tcp_news *news, bool reported);
 
 /* ---- sack.c ---- */
 /* Does the ACK tell of something that came twice (RFC 2883)? */
 bool tcp_sack_tells_duplicate(const struct tcp_header *header);
-/* Takes an ACK's blocks. Returns how many bytes they newly tell of. */
-uint32_t tcp_sack_update(struct tcp *tcp, struct tcb *tcb, const struct tcp_header *header);
-/* snd.una is going to move there. Returns how many bytes before it SACK has told of. */
-uint32_t tcp_sack_acked(struct tcb *tcb, struct sequence ack);
-/* An ACK has been taken, of which `delivered` bytes were not known to have arrived; advanced: it moved
- * snd.una. Begins recovery if it has to, and sets cwnd during it. There must be a scoreboard. */
-void tcp_sack_proceed(struct tcp *tcp, struct tcb *tcb, uint32_t delivered, bool advanced, net_time now);
-/* What to send again next; lost: only if it is. false: nothing. There must be a scoreboard. */
-bool tcp_sack_next(const struct tcb *tcb, bool lost, struct tcp_sack *next);
-/* `length` sequence numbers before `end` have been sent. */
-void tcp_sack_sent(struct tcb *tcb, struct sequence end, uint32_t length, bool resend);
-void tcp_sack_timeout(struct tcp *tcp, struct tcb *tcb);
-void tcp_sack_forget(struct tcp *tcp, struct tcb *tcb);
-/* Bytes that are taken to be on their way. */
-uint32_t tcp_sack_pipe(const struct tcb *tcb);
+/* Takes an ACK's blocks. */
+void tcp_sack_update(struct tcp *tcp, struct tcb *tcb, const struct tcp_header *header, struct tcp_news *news,
+                     net_time now);
 
 /* ---- ecn.c ---- */
 /* Our SYN is going to ask for it, if the configuration says so. */

@@ -88,9 +88,7 @@ void tcp_too_large(struct tcp *tcp, const struct tcp_key *key, struct sequence s
     }
     tcb->snd.mss = (uint16_t)mss;
     tcb->congestion.mss = (uint16_t)mss;
-    tcp_recovery_timeout(tcp, tcb);
-    tcb->snd.nxt = tcb->snd.una;
-    rtt_resent(&tcb->rtt);
+    tcp_recovery_too_large(tcb);
     tcp_check_output(tcp, tcb, now);
 }
 

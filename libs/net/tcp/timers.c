@@ -83,12 +83,18 @@ static void correct_top(struct tcp *tcp, struct tcb *tcb, net_time deadline) {
 
 /* ---- What to wait for ---- */
 
+/* Is something out that an ACK will come for? When all of it is lost and the window is shut, probes ask. */
+static bool is_waited_for(const struct tcb *tcb) {
+    return tcp_flight(tcb) != 0 && (tcb->snd.wnd != 0 || tcb->state < TCP_ESTABLISHED || tcp_pipe(tcb) != 0);
+}
+
 static enum tcp_timer_kind choose_kind(const struct tcp *tcp, const struct tcb *tcb) {
     if (tcb->state == TCP_CLOSED || tcb->state == TCP_LISTEN || tcb->state == TCP_TIME_WAIT) {
         return TCP_TIMER_NONE;
     }
-    if (tcp_flight(tcb) != 0) {
-        return tcp_tail_may_probe(tcb) ? TCP_TIMER_TAIL : TCP_TIMER_RETRANSMIT;
+    if (is_waited_for(tcb)) {
+        bool late = tcb->outstanding != NULL && tcb->outstanding->rack.reorder_at != NET_NEVER;
+        return late ? TCP_TIMER_REORDER : tcp_tail_may_probe(tcb) ? TCP_TIMER_TAIL : TCP_TIMER_RETRANSMIT;
     }
     if (tcb->state < TCP_ESTABLISHED) {
         return TCP_TIMER_NONE; /* its SYN is still due */
@@ -112,7 +118,6 @@ static net_time persist_delay(const struct tcb *tcb) {
 static net_time delay_of(const struct tcb *tcb, enum tcp_timer_kind kind) {
     switch (kind) {
     case TCP_TIMER_RETRANSMIT: return tcb->rtt.rto;
-    case TCP_TIMER_TAIL: return tcp_tail_delay(tcb);
     case TCP_TIMER_PERSIST: return persist_delay(tcb);
     case TCP_TIMER_OVERRIDE: return OVERRIDE_TIME;
     case TCP_TIMER_FIN_WAIT: return FIN_WAIT_TIME;
@@ -123,24 +128,41 @@ static net_time delay_of(const struct tcb *tcb, enum tcp_timer_kind kind) {
     }
 }
 
-static void set_timer(struct tcp *tcp, struct tcb *tcb, enum tcp_timer_kind kind, net_time now) {
-    tcb->timer = (struct tcp_timer){kind, net_time_after(now, delay_of(tcb, kind))};
-    tcp_timer_noted(tcp, tcb);
-}
-
-void tcp_timer_choose(struct tcp *tcp, struct tcb *tcb, net_time now) {
-    enum tcp_timer_kind kind = choose_kind(tcp, tcb);
-    bool sooner = kind == TCP_TIMER_TAIL && net_time_after(now, tcp_tail_delay(tcb)) < tcb->timer.deadline;
-    if (kind != tcb->timer.kind) {
-        tcb->probes = 0;
-        set_timer(tcp, tcb, kind, now);
-    } else if (sooner) { /* the segment is no longer alone */
-        set_timer(tcp, tcb, kind, now);
+static net_time deadline_of(const struct tcb *tcb, enum tcp_timer_kind kind, net_time now) {
+    switch (kind) {
+    case TCP_TIMER_TAIL: return tcp_tail_deadline(tcb, now);
+    case TCP_TIMER_REORDER: return tcb->outstanding->rack.reorder_at;
+    default: return net_time_after(now, delay_of(tcb, kind));
     }
 }
 
+static void set_timer(struct tcp *tcp, struct tcb *tcb, enum tcp_timer_kind kind, net_time now) {
+    tcb->timer = (struct tcp_timer){kind, deadline_of(tcb, kind, now)};
+    tcp_timer_noted(tcp, tcb);
+}
+
+bool tcp_timer_is_of_flight(const struct tcb *tcb) {
+    enum tcp_timer_kind kind = tcb->timer.kind;
+    return kind == TCP_TIMER_RETRANSMIT || kind == TCP_TIMER_TAIL || kind == TCP_TIMER_REORDER;
+}
+
+/* Where the timer took the place of the retransmission timer, that one has run since the first segment left.
+ */
+void tcp_timer_choose(struct tcp *tcp, struct tcb *tcb, net_time now) {
+    enum tcp_timer_kind kind = choose_kind(tcp, tcb), was = tcb->timer.kind;
+    if (kind == was) {
+        if (kind == TCP_TIMER_REORDER && tcb->timer.deadline != tcb->outstanding->rack.reorder_at) {
+            set_timer(tcp, tcb, kind, now);
+        }
+        return;
+    }
+    tcb->probes = 0;
+    bool back = kind == TCP_TIMER_RETRANSMIT && (was == TCP_TIMER_REORDER || was == TCP_TIMER_TAIL);
+    set_timer(tcp, tcb, kind, back ? tcp_head_sent(tcb, now) : now);
+}
+
 void tcp_timer_restart(struct tcp *tcp, struct tcb *tcb, net_time now) {
-    if (tcb->timer.kind == TCP_TIMER_RETRANSMIT || tcb->timer.kind == TCP_TIMER_TAIL) {
+    if (tcp_timer_is_of_flight(tcb)) {
         set_timer(tcp, tcb, choose_kind(tcp, tcb), now);
     }
 }
@@ -166,19 +188,20 @@ static void time_out(struct tcp *tcp, struct tcb *tcb) {
     tcp_end(tcp, tcb, tcb->soft_error != ERR_NONE ? tcb->soft_error : ERR_TIMED_OUT);
 }
 
-/* RFC 6298 5.4 to 5.6, RFC 5681 3.1: everything unacknowledged counts as lost and goes out again from the
- * start. */
+/* RFC 6298 5.4 to 5.6. A lost SYN says nothing about a window that has not been used; it may only be small
+ * (RFC 5681 3.1). */
 static void retransmit(struct tcp *tcp, struct tcb *tcb, net_time now) {
     tcb->retries++;
     tcp->counters->tcp_timeouts++;
-    if (tcb->state != TCP_SYN_SENT) { /* until the peer's SYN there is no window */
-        congestion_timed_out(&tcb->congestion, tcp_flight(tcb), tcb->retries > 1);
-    }
-    tcp_recovery_timeout(tcp, tcb);
     rtt_back_off(&tcb->rtt);
-    rtt_resent(&tcb->rtt);
-    tcb->syn_due = tcb->state == TCP_SYN_SENT || tcb->state == TCP_SYN_RECEIVED;
-    tcb->snd.nxt = tcb->snd.una;
+    if (tcb->state == TCP_SYN_SENT || tcb->state == TCP_SYN_RECEIVED) {
+        tcb->syn_due = true;
+        tcb->snd.nxt = tcb->snd.una;
+        tcb->congestion.cwnd = tcb->snd.mss;
+    } else {
+        tcp_recovery_timeout(tcp, tcb, tcb->retries > 1, now);
+    }
+    tcp_timer_restart(tcp, tcb, now);
     tcp_check_output(tcp, tcb, now);
 }
 
@@ -201,11 +224,10 @@ static void keep_alive(struct tcp *tcp, struct tcb *tcb, net_time now) {
     }
 }
 
-/* What is left of the timeout follows. */
+/* The timeout follows from now on (RFC 8985 7.3). */
 static void probe_tail(struct tcp *tcp, struct tcb *tcb, net_time now) {
-    net_time waited = tcp_tail_delay(tcb);
-    bool probing = tcp_tail_expired(tcp, tcb, now);
-    set_timer(tcp, tcb, TCP_TIMER_RETRANSMIT, probing ? now : now - net_time_min(now, waited));
+    tcp_tail_expired(tcp, tcb);
+    set_timer(tcp, tcb, TCP_TIMER_RETRANSMIT, now);
 }
 
 static void run_timer(struct tcp *tcp, struct tcb *tcb, net_time now) {
@@ -214,6 +236,7 @@ static void run_timer(struct tcp *tcp, struct tcb *tcb, net_time now) {
     switch (kind) {
     case TCP_TIMER_RETRANSMIT: (exhausted ? time_out(tcp, tcb) : retransmit(tcp, tcb, now)); break;
     case TCP_TIMER_TAIL: probe_tail(tcp, tcb, now); break;
+    case TCP_TIMER_REORDER: tcp_rack_expired(tcp, tcb, now); break;
     case TCP_TIMER_PERSIST: (exhausted ? time_out(tcp, tcb) : probe(tcp, tcb, now)); break;
     case TCP_TIMER_KEEPALIVE: keep_alive(tcp, tcb, now); break;
     case TCP_TIMER_FIN_WAIT: tcp_end(tcp, tcb, ERR_NONE); break;

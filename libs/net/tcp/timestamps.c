@@ -13,7 +13,7 @@
                                     */
 #define ROUND_TRIP_MAX (60 * 1000) /* ticks; more is not believed */
 
-static uint32_t clock_value(const struct tcp_clock *clock, net_time now) {
+uint32_t tcp_clock_value(const struct tcp_clock *clock, net_time now) {
     return (uint32_t)(now / TICK) + clock->offset;
 }
 
@@ -44,7 +44,7 @@ void tcp_clock_agree(struct tcb *tcb, const struct tcp_options *options, net_tim
 
 void tcp_clock_stamp(const struct tcp_clock *clock, struct tcp_options *options, net_time now) {
     options->has_timestamp = clock->on;
-    options->timestamp = clock_value(clock, now);
+    options->timestamp = tcp_clock_value(clock, now);
     options->timestamp_echo = clock->recent;
 }
 
@@ -67,9 +67,15 @@ void tcp_clock_take(struct tcp_clock *clock, const struct tcp_header *header, st
 
 uint32_t tcp_clock_round_trip(const struct tcp_clock *clock, const struct tcp_options *options,
                               net_time now) {
-    uint32_t ticks = clock_value(clock, now) - options->timestamp_echo;
+    uint32_t ticks = tcp_clock_value(clock, now) - options->timestamp_echo;
     bool told = clock->on && options->has_timestamp && options->timestamp_echo != 0;
     return !told || ticks > ROUND_TRIP_MAX ? 0 : (uint32_t)((ticks == 0 ? 1 : ticks) * TICK);
+}
+
+bool tcp_clock_echoes_before(const struct tcp_clock *clock, const struct tcp_options *options,
+                             uint32_t stamp) {
+    bool told = clock->on && options->has_timestamp && options->timestamp_echo != 0;
+    return told && shown_before(options->timestamp_echo, stamp);
 }
 
 uint32_t tcp_clock_length(const struct tcp_clock *clock) {

@@ -306,12 +306,15 @@ static void test_limited_and_fast_retransmit(void **state) {
     duplicate(s, 1);
     take_full(s, 1, 1);
     QUIET();
-    for (int i = 4; i <= 5; i++) { /* half of 12 in flight: ssthresh 6, cwnd 9 and one more for each */
+    for (int i = 4; i <= 6; i++) { /* half of 12: until so many are left each second or third lets one out */
         duplicate(s, 1);
     }
     QUIET();
-    IN(.flags = ACK, .seq = 1, .ack = 1 + 12 * MSS); /* all that was out */
-    take_full(s, 1 + 12 * MSS, 2);
+    duplicate(s, 1);
+    take_full(s, 1 + 12 * MSS, 1);
+    QUIET();
+    IN(.flags = ACK, .seq = 1, .ack = 1 + 12 * MSS); /* all that was out when it was seen */
+    take_full(s, 1 + 13 * MSS, 5);
     QUIET();
     assert_int_equal(net_counters(s->net)->tcp_fast_retransmits, 1);
     assert_int_equal(net_counters(s->net)->tcp_timeouts, 0);

@@ -112,17 +112,23 @@ static void lose(struct random *random) {
     }
 }
 
-/* Everything lost is on its way after all, or the other way round. */
-static void judge_all(bool lost) {
+static void judge_all(void) {
     for (uint32_t i = 0; i < sent.count; i++) {
         if (sent_run(&sent, i)->state != SENT_ARRIVED) {
-            sent_judge(&sent, i, lost);
+            sent_judge(&sent, i);
         }
     }
     sent_join(&sent);
     for (uint32_t i = una; i < end; i++) {
-        if (cell[i].state != SENT_ARRIVED) {
-            cell[i].state = lost ? SENT_LOST : SENT_OUT;
+        cell[i].state = cell[i].state != SENT_ARRIVED ? SENT_LOST : SENT_ARRIVED;
+    }
+}
+
+static void revive(net_time now) {
+    sent_revive(&sent, now);
+    for (uint32_t i = una; i < end; i++) {
+        if (cell[i].state == SENT_LOST) {
+            cell[i] = (struct cell){now, SENT_OUT, true};
         }
     }
 }
@@ -138,8 +144,8 @@ static void renege(void) {
 
 static void act(struct random *random, net_time now, bool *exact) {
     switch (random_below(random, 100)) {
-    case 0: judge_all(false); break;
-    case 1: judge_all(true); break;
+    case 0: judge_all(); break;
+    case 1: revive(now); break;
     case 2: renege(); break;
     case 3:
         una += random_below(random, end - una + 1);
