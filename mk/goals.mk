@@ -20,11 +20,11 @@ setup: ## installs the packages that `make run` and `make test` need (they do it
 	@tools/setup run test
 
 # What the environment of tools/run may say.
-export BUILD CPUS MEM PORT NET TAP DGRAM PCAP GDB RUN APPEND
+export BUILD CPUS MEM PORT NET TAP DGRAM RELAY SEED PCAP GDB RUN APPEND
 
 run: ## boots to the shell; see the variables below
 	@tools/setup run
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory all $(if $(filter relay,$(NET)),$(plain)/bin/relay)
 	@exec tools/run
 
 test: ## every test, in debug and release builds
@@ -98,7 +98,7 @@ coverage-report: $(coverage_programs)
 
 bench: ## Minato's figures beside a Linux guest's in the same QEMU
 	@tools/setup run bench
-	@$(MAKE) --no-print-directory BUILD=release all $(host)/bin/relay
+	@$(MAKE) --no-print-directory BUILD=release all $(plain)/bin/relay
 	@tools/bench/bench
 
 fresh-root-test: ## tries both commands in an empty Debian (root only, slow)

@@ -17,6 +17,12 @@ def run_option(commands):
     return "run=" + urllib.parse.quote(commands, safe="")
 
 
+def with_id(net, name):
+    """A whole -netdev value with its id."""
+    kind, _, options = net.partition(",")
+    return f"{kind},id={name}" + (f",{options}" if options else "")
+
+
 def free_port():
     """A TCP port of 127.0.0.1 that nobody listens on."""
     with socket.socket() as probe:
@@ -60,9 +66,7 @@ class Machine:
                  "-kernel", str(self.output() / "minato.elf"), "-initrd", str(self.output() / "boot.tar"),
                  "-append", self.append]
         if self.net:
-            kind, _, options = self.net.partition(",")
-            words += ["-netdev", f"{kind},id=net0" + (f",{options}" if options else ""),
-                      "-device", f"virtio-net-device,netdev=net0{self.device}"]
+            words += ["-netdev", with_id(self.net, "net0"), "-device", f"virtio-net-device,netdev=net0{self.device}"]
             if self.pcap:
                 words += ["-object", f"filter-dump,id=pcap,netdev=net0,file={escape(self.pcap)}"]
         if self.disk:

@@ -11,9 +11,13 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import qemu  # noqa: E402
 
-PROGRAM = qemu.TOP / "build/host/bin/relay"
-# Whoever starts something for the time of its own life lets it end with it, even if it is killed itself.
+PROGRAM = qemu.TOP / "build/plain/bin/relay"
+# In front of a command that is to end with whoever started it, however that ends.
 WITH_PARENT = ("setpriv", "--pdeathsig", "TERM")
+
+
+class RelayError(Exception):
+    """The relay did not do what was asked for; it has said why."""
 
 
 class Plug:
@@ -33,10 +37,10 @@ class Plug:
         self.relay.close()
 
 
-def command(sides, both="", there="", back="", seed=1):
+def command(sides, both="", there="", back="", seed=1, program=PROGRAM):
     """The command line of a relay between two sides (libs/relay/side.h): both ways alike, and what is different there
     (from the first to the second) and back."""
-    return [str(PROGRAM), "-s", str(seed), "-l", both, "-t", there, "-b", back, *sides]
+    return [str(program), "-s", str(seed), "-l", both, "-t", there, "-b", back, *sides]
 
 
 class Relay:
@@ -48,7 +52,8 @@ class Relay:
 
     def expect(self, text):
         line = self.process.stdout.readline()
-        assert line == text + "\n", f"the relay says {line!r} instead of {text!r}"
+        if line != text + "\n":
+            raise RelayError(f"the relay says {line!r} instead of {text!r}")
 
     def statistics(self, number=signal.SIGUSR1):
         """({what: count} there, the same back)."""
@@ -72,3 +77,19 @@ class Relay:
         self.process.wait()
         self.process.stdout.close()
         return last
+
+
+class Gateway:
+    """User-mode networking without a machine: a QEMU that passes frames between its gateway and a plug. `user`: a -netdev
+    value of that kind (see qemu.user_net)."""
+
+    def __init__(self, plug, user, before=()):
+        words = ["qemu-system-riscv64", "-machine", "none", "-nodefaults", "-display", "none",
+                 "-netdev", qemu.with_id(user, "outer"), "-netdev", qemu.with_id(plug.netdev(), "inner"),
+                 "-netdev", "hubport,id=port0,hubid=0,netdev=outer", "-netdev", "hubport,id=port1,hubid=0,netdev=inner"]
+        self.process = subprocess.Popen([*before, *words], stdin=subprocess.DEVNULL, pass_fds=plug.fds,
+                                        stderr=subprocess.DEVNULL)  # it warns that it has no machine
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait()

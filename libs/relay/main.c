@@ -21,7 +21,8 @@
 static const char usage[] =
     "usage: relay [-s SEED] [-l LINK] [-t LINK] [-b LINK] SIDE SIDE\n"
     "  SIDE      udp:LOCAL:REMOTE (ports of 127.0.0.1), tap:NAME, or fd:NUMBER\n"
-    "  -l LINK   how frames fare both ways: loss=1% burst=1% goes-on=60% duplicate=1% reorder=5% corrupt=1%\n"
+    "  -l LINK   how frames fare both ways: loss=1% burst=1% goes-on=60% duplicate=1% reorder=5% corrupt=1% "
+    "mark=1%\n"
     "            delay=20ms jitter=5ms rate=10M (bits a second) queue=64k (bytes)\n"
     "  -t LINK   the same, only there: from the first side to the second;  -b LINK   only back\n"
     "  -s SEED   the same seed and the same frames: the same fates (1)\n"
@@ -85,9 +86,11 @@ static void report(const struct relay *relay) {
             const char *name;
             uint64_t value;
         } lines[] = {
-            {"taken", way->taken},         {"lost", way->link.lost},  {"doubled", way->doubled},
-            {"damaged", way->damaged},     {"cut", way->cut_off},     {"overflowed", way->overflowed},
-            {"delivered", way->delivered}, {"refused", way->refused}, {"microseconds late", way->latest},
+            {"taken", way->taken},           {"lost", way->link.lost},
+            {"doubled", way->doubled},       {"damaged", way->damaged},
+            {"marked", way->marked},         {"cut", way->cut_off},
+            {"overflowed", way->overflowed}, {"delivered", way->delivered},
+            {"refused", way->refused},       {"microseconds late", way->latest},
         };
         printf("%s:", names[i]);
         for (size_t j = 0; j < sizeof lines / sizeof *lines; j++) {

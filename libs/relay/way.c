@@ -50,17 +50,22 @@ static void insert(struct way *way, struct flight *flight) {
     way->bytes += flight->length;
 }
 
-static void launch(struct way *way, const uint8_t *frame, size_t length, net_time arrival, bool corrupt) {
+static void launch(struct way *way, const uint8_t *frame, size_t length, const struct link_fate *fate,
+                   uint32_t copy) {
     bool fits = way->bytes + length <= WAY_BYTES_MAX && make_room(way);
     struct flight *flight = fits ? malloc(sizeof *flight + length) : NULL;
     if (flight == NULL) {
         way->overflowed++;
         return;
     }
-    flight->arrival = arrival;
+    flight->arrival = fate->arrival[copy];
     flight->length = length;
     memcpy(flight->frame, frame, length);
-    if (corrupt) {
+    if (fate->mark) {
+        link_mark(flight->frame, length);
+        way->marked += memcmp(flight->frame, frame, length) != 0;
+    }
+    if (fate->corrupt[copy]) {
         link_damage(&way->link, flight->frame, length);
         way->damaged++;
     }
@@ -76,7 +81,7 @@ void way_take(struct way *way, const uint8_t *frame, size_t length, net_time now
     struct link_fate fate = link_carry(&way->link, length, now);
     way->doubled += fate.copies > 1;
     for (uint32_t i = 0; i < fate.copies; i++) {
-        launch(way, frame, length, fate.arrival[i], fate.corrupt[i]);
+        launch(way, frame, length, &fate, i);
     }
 }
 

@@ -15,8 +15,8 @@ struct way {
     bool full;               /* the far end takes no more for now */
     struct flight **flights; /* from `first` to before `end`: the next to arrive first */
     uint32_t first, end, capacity;
-    uint64_t bytes;                                                            /* of them */
-    uint64_t taken, doubled, damaged, cut_off, overflowed, delivered, refused; /* frames */
+    uint64_t bytes;                                                                    /* of them */
+    uint64_t taken, doubled, damaged, marked, cut_off, overflowed, delivered, refused; /* frames */
     net_time latest; /* by how much a frame was delivered too late, at most */
 };
 

@@ -78,7 +78,8 @@ static bool find_chance(struct link_config *config, const char *word, size_t len
                  {"goes-on", &config->burst_goes_on},
                  {"duplicate", &config->duplicate},
                  {"reorder", &config->reorder},
-                 {"corrupt", &config->corrupt}};
+                 {"corrupt", &config->corrupt},
+                 {"mark", &config->mark}};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         if (is(known[i].name, word, length)) {
             *chance = known[i].chance;
@@ -103,8 +104,9 @@ static bool read_word(const char *word, size_t length, struct link_config *confi
         config->rate = amount / 8;
         return amount == 0 || amount >= 8;
     }
-    if (is("queue", word, length) && read_amount(text, &amount, end) && amount <= UINT32_MAX) {
-        config->queue = (uint32_t)amount;
+    bool queue = is("queue", word, length), mark = is("mark-from", word, length);
+    if ((queue || mark) && read_amount(text, &amount, end) && amount <= UINT32_MAX) {
+        *(queue ? &config->queue : &config->mark_from) = (uint32_t)amount;
         return true;
     }
     return false;

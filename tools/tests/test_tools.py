@@ -112,7 +112,8 @@ def test_setup_does_nothing_when_all_is_there():
 
 
 @pytest.mark.parametrize("variables, word", [({"CPUS": "none"}, "CPUS"), ({"NET": "avian"}, "NET"), ({"MEM": "1"}, "MEM"),
-                                             ({"PORT": "0"}, "PORT"), ({"NET": "dgram", "DGRAM": "x"}, "DGRAM")])
+                                             ({"PORT": "0"}, "PORT"), ({"NET": "dgram", "DGRAM": "x"}, "DGRAM"),
+                                             ({"NET": "relay", "PORT": "0"}, "PORT")])
 def test_run_explains_a_wrong_setting(variables, word):
     status, _, error = run(TOOLS / "run", **variables)
     assert status == 1 and word in error and len(error.splitlines()) == 1

@@ -119,6 +119,26 @@ static void test_a_cut_link_and_nobody_there(void **state) {
     way_free(&way);
 }
 
+static enum way_result see_mark(void *context, const uint8_t *frame, size_t length) {
+    uint32_t *marked = context;
+    *marked += (frame[15] & 3) == 3;
+    return WAY_SENT;
+}
+
+static void test_marks_reach_only_whom_they_mean_something(void **state) {
+    struct way way;
+    uint32_t marked = 0;
+    way_init(&way, &(struct link_config){.mark = 1000}, 1);
+    for (uint8_t ecn = 0; ecn < 3; ecn++) {
+        uint8_t frame[60] = {[12] = 8, [14] = 0x45, [15] = ecn};
+        way_take(&way, frame, sizeof frame, 1000);
+    }
+    way_deliver(&way, see_mark, &marked, 1000);
+    assert_int_equal(marked, 2);
+    assert_int_equal(way.marked, 2);
+    way_free(&way);
+}
+
 static void test_memory_is_bounded(void **state) {
     struct way way;
     uint8_t *frame = test_calloc(1, 65536);
@@ -138,6 +158,7 @@ int main(void) {
         cmocka_unit_test(test_late_frames_are_overtaken),
         cmocka_unit_test(test_a_full_end_loses_nothing),
         cmocka_unit_test(test_a_cut_link_and_nobody_there),
+        cmocka_unit_test(test_marks_reach_only_whom_they_mean_something),
         cmocka_unit_test(test_memory_is_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -25,7 +25,7 @@ static void bad(const char *words, const char *where) {
 
 static void test_every_word(void **state) {
     struct link_config config = good("loss=1% burst=0.3%,goes-on=60% duplicate=2% , reorder=100%  corrupt=0%"
-                                     " delay=20ms jitter=1.5ms rate=10M queue=64k");
+                                     " delay=20ms jitter=1.5ms rate=10M queue=64k mark=5% mark-from=30k");
     assert_int_equal(config.loss, 10);
     assert_int_equal(config.burst_starts, 3);
     assert_int_equal(config.burst_goes_on, 600);
@@ -36,6 +36,8 @@ static void test_every_word(void **state) {
     assert_int_equal(config.jitter, 1500);
     assert_int_equal(config.rate, 1250000);
     assert_int_equal(config.queue, 64000);
+    assert_int_equal(config.mark, 50);
+    assert_int_equal(config.mark_from, 30000);
 }
 
 static void test_units(void **state) {
