@@ -8,12 +8,16 @@
 #define NET_COUNTERS(X)                                                                                      \
     X(frames_in)                                                                                             \
     X(frames_out)                                                                                            \
+    X(frames_link_down)                                                                                      \
     X(ethernet_short)                                                                                        \
     X(ethernet_not_ours)                                                                                     \
     X(ethernet_unknown_type)                                                                                 \
     X(arp_malformed)                                                                                         \
+    X(arp_echoed)                                                                                            \
+    X(arp_not_ours)                                                                                          \
     X(arp_unsolicited)                                                                                       \
     X(arp_queue_full)                                                                                        \
+    X(arp_table_full)                                                                                        \
     X(arp_unanswered)                                                                                        \
     X(arp_conflicts)                                                                                         \
     X(ipv4_malformed)                                                                                        \
@@ -32,8 +36,11 @@
     X(ipv4_cut_failed)                                                                                       \
     X(ipv4_fragments_out)                                                                                    \
     X(ipv4_unknown_protocol)                                                                                 \
+    X(ipv4_no_way)                                                                                           \
     X(icmp_malformed)                                                                                        \
     X(icmp_checksum)                                                                                         \
+    X(icmp_ignored)                                                                                          \
+    X(icmp_unmatched)                                                                                        \
     X(icmp_echo)                                                                                             \
     X(icmp_queue_full)                                                                                       \
     X(icmp_rate_limited)                                                                                     \
@@ -55,6 +62,9 @@
     X(tcp_out_of_window)                                                                                     \
     X(tcp_bad_ack)                                                                                           \
     X(tcp_bad_reset)                                                                                         \
+    X(tcp_bad_syn)                                                                                           \
+    X(tcp_ignored)                                                                                           \
+    X(tcp_replies_dropped)                                                                                   \
     X(tcp_cookies_sent)                                                                                      \
     X(tcp_cookies_received)                                                                                  \
     X(tcp_cookies_failed)                                                                                    \
@@ -82,6 +92,8 @@
     X(tcp_zero_window_probes)                                                                                \
     X(tcp_keepalive_probes)                                                                                  \
     X(dhcp_malformed)                                                                                        \
+    X(dhcp_not_ours)                                                                                         \
+    X(dhcp_unexpected)                                                                                       \
     X(dns_malformed)                                                                                         \
     X(dns_unexpected)
 

@@ -38,6 +38,7 @@ static void receive_frame(struct net *net, const struct net_frame *frame, bool l
     net->latest = now;
     net->counters.frames_in++;
     if (!net->up) {
+        net->counters.frames_link_down++;
         return;
     }
     if (ethernet_parse(span_of(frame->data, frame->length), &packet.ethernet, &payload) != ERR_NONE) {
@@ -164,7 +165,7 @@ static void receive_ipv4(struct net *net, struct packet *packet, struct span byt
     }
     /* prerouting */
     if (!is_for_us(net, packet)) {
-        net->counters.ipv4_not_ours++; /* forward */
+        net->counters.ipv4_not_ours += !ipv4_is_multicast(packet->ipv4.destination); /* forward */
         return;
     }
     if (ipv4_is_fragment(&packet->ipv4)) {
@@ -185,6 +186,7 @@ static bool is_our_source(const struct net *net, const struct packet *packet, ui
 static void take_report(struct net *net, const struct packet *packet, const struct icmp_report *report) {
     const struct icmp_quote *quote = &report->quote;
     if (!is_our_source(net, packet, quote->source)) {
+        net->counters.icmp_unmatched++;
         return;
     }
     if (quote->protocol == IP_TCP) {
@@ -201,6 +203,9 @@ static void take_report(struct net *net, const struct packet *packet, const stru
         if (socket != NULL) {
             datagram_changed(net, socket);
         }
+        net->counters.icmp_unmatched += socket == NULL;
+    } else {
+        net->counters.icmp_unmatched++;
     }
 }
 

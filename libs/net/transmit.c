@@ -33,7 +33,7 @@ static enum way_answer find_way(struct net *net, uint32_t source, uint32_t desti
     *way = (struct way){
         .source = source != 0 ? source : path.source, .mtu = net->config.mtu, .error = ERR_NET_UNREACHABLE};
     switch (path.kind) {
-    case PATH_NONE: return WAY_NONE;
+    case PATH_NONE: net->counters.ipv4_no_way++; return WAY_NONE;
     case PATH_LOCAL:
         way->local = true;
         way->destination = net->neighbours.mac;
@@ -48,6 +48,7 @@ static enum way_answer find_way(struct net *net, uint32_t source, uint32_t desti
     case NEIGHBOUR_WAITING: return WAY_WAITING;
     case NEIGHBOUR_FAILED: break;
     }
+    net->counters.ipv4_no_way++;
     return WAY_NONE;
 }
 

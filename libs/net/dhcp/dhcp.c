@@ -147,27 +147,20 @@ static bool from_our_server(const struct dhcp *dhcp, const struct dhcp_message *
 
 void dhcp_input(struct dhcp *dhcp, const struct dhcp_message *message, net_time now) {
     if (!is_awaited(dhcp, message)) {
-        return; /* for another client: broadcast reaches all */
+        dhcp->counters->dhcp_not_ours++; /* broadcast reaches all */
+        return;
     }
-    switch (dhcp->state) {
-    case DHCP_SELECTING:
-        if (message->type == DHCP_OFFER) {
-            take_offer(dhcp, message, now);
-        }
-        break;
-    case DHCP_REQUESTING:
-    case DHCP_RENEWING:
-    case DHCP_REBINDING:
-        if (dhcp->tries == 0 || !from_our_server(dhcp, message)) {
-            break; /* nothing has been asked yet */
-        }
-        if (message->type == DHCP_ACK) {
-            take_ack(dhcp, message);
-        } else if (message->type == DHCP_NAK) {
-            start_over(dhcp, now);
-        }
-        break;
-    default: break;
+    bool asked =
+        dhcp->state == DHCP_REQUESTING || dhcp->state == DHCP_RENEWING || dhcp->state == DHCP_REBINDING;
+    bool answer = asked && dhcp->tries != 0 && from_our_server(dhcp, message);
+    if (dhcp->state == DHCP_SELECTING && message->type == DHCP_OFFER) {
+        take_offer(dhcp, message, now);
+    } else if (answer && message->type == DHCP_ACK) {
+        take_ack(dhcp, message);
+    } else if (answer && message->type == DHCP_NAK) {
+        start_over(dhcp, now);
+    } else {
+        dhcp->counters->dhcp_unexpected++;
     }
 }
 

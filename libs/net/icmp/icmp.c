@@ -80,7 +80,9 @@ static bool read_error(struct icmp *icmp, const struct icmp_message *message, st
     case ICMP_UNREACHABLE: judge_unreachable(message, report); return true;
     case ICMP_TIME_EXCEEDED: return true;
     case ICMP_PARAMETER_PROBLEM: report->hard = true; return true;
-    default: return false; /* source quench is obsolete (RFC 6633); redirects are not obeyed */
+    default: /* source quench is obsolete (RFC 6633); redirects are not obeyed */
+        icmp->counters->icmp_ignored++;
+        return false;
     }
 }
 
@@ -91,6 +93,8 @@ bool icmp_input(struct icmp *icmp, const struct ipv4_header *header, const struc
     }
     if (message->type == ICMP_ECHO && to_us) {
         answer_echo(icmp, header, message);
+    } else {
+        icmp->counters->icmp_ignored++;
     }
     return false;
 }

@@ -93,6 +93,7 @@ static void open_question(struct neighbour *neighbour, enum neighbour_state stat
 static enum neighbour_answer ask_newly(struct neighbours *neighbours, uint32_t address, net_time now) {
     struct neighbour *neighbour = make_room(neighbours, now);
     if (neighbour == NULL) {
+        neighbours->counters->arp_table_full++;
         return NEIGHBOUR_FAILED;
     }
     *neighbour = (struct neighbour){.address = address, .used = now};
@@ -169,6 +170,7 @@ static void learn(struct neighbours *neighbours, const struct arp_packet *packet
                                         .mac = packet->sender_mac,
                                         .used = now};
     }
+    neighbours->counters->arp_table_full += neighbour == NULL;
 }
 
 /* The address of a known neighbour is claimed by another station, and we had not asked. That may be a machine
@@ -204,6 +206,7 @@ static void hear(struct neighbours *neighbours, struct neighbour *neighbour, con
 void neighbours_input(struct neighbours *neighbours, const struct routes *routes,
                       const struct arp_packet *packet, net_time now) {
     if (mac_equal(packet->sender_mac, neighbours->mac)) {
+        neighbours->counters->arp_echoed++;
         return; /* our own broadcast, sent back by a hub */
     }
     bool asks_us = packet->operation == ARP_REQUEST && routes_is_own(routes, packet->target_address);
@@ -211,6 +214,7 @@ void neighbours_input(struct neighbours *neighbours, const struct routes *routes
         queue_reply(neighbours, packet);
     }
     if (packet->sender_address == IPV4_ANY) {
+        neighbours->counters->arp_not_ours += !asks_us;
         return; /* a probe: it does not have the address yet */
     }
     struct neighbour *neighbour = find(neighbours, packet->sender_address, now);
@@ -220,6 +224,8 @@ void neighbours_input(struct neighbours *neighbours, const struct routes *routes
         learn(neighbours, packet, now);
     } else if (packet->operation == ARP_REPLY) {
         neighbours->counters->arp_unsolicited++;
+    } else {
+        neighbours->counters->arp_not_ours++;
     }
 }
 

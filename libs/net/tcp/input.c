@@ -101,9 +101,11 @@ static void syn_sent_input(struct tcp *tcp, struct tcb *tcb, const struct tcp_se
             tcp->counters->tcp_resets_in++;
             tcp_end(tcp, tcb, ERR_REFUSED);
         }
+        tcp->counters->tcp_bad_reset += !good_ack;
         return;
     }
     if ((header->flags & TCP_SYN) == 0) {
+        tcp->counters->tcp_ignored++;
         return;
     }
     tcb->heard = now;
@@ -281,6 +283,7 @@ static enum verdict check_syn(struct arrival *in) {
         tcp_end(in->tcp, in->tcb, ERR_RESET);
         return OVER;
     }
+    in->tcp->counters->tcp_bad_syn++;
     return challenge(in);
 }
 
@@ -409,6 +412,7 @@ static enum verdict take_fin_acknowledged(struct arrival *in) {
 static enum verdict check_ack(struct arrival *in) {
     struct tcb *tcb = in->tcb;
     if ((in->header->flags & TCP_ACK) == 0) {
+        in->tcp->counters->tcp_ignored++;
         return DROP;
     }
     if (tcb->state == TCP_SYN_RECEIVED) {
@@ -442,6 +446,7 @@ static enum verdict process_text(struct arrival *in) {
     struct tcb *tcb = in->tcb;
     bool open = tcb->state == TCP_ESTABLISHED || tcb->state == TCP_FIN_WAIT_1 || tcb->state == TCP_FIN_WAIT_2;
     if (in->text.length == 0 || !open) {
+        in->tcp->counters->tcp_ignored += in->text.length != 0;
         return GO_ON;
     }
     if (tcb->is_orphan) { /* nobody will ever read it: 3.6.1 */

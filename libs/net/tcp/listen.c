@@ -128,6 +128,7 @@ static struct tcb *take_cookie(struct tcp *tcp, struct tcb *listener, const stru
     bool expected = tcp_cookies_expected(listener->backlog, now);
     if (!expected || !tcp_cookie_read(tcp, segment, &syn, now)) {
         tcp->counters->tcp_cookies_failed += expected;
+        tcp->counters->tcp_bad_ack += !expected;
         tcp_reply_reset(tcp, segment);
         return NULL;
     }
@@ -152,10 +153,13 @@ struct tcb *tcp_listen_input(struct tcp *tcp, struct tcb *listener, const struct
         return take_cookie(tcp, listener, segment, now);
     }
     if (kind == (TCP_SYN | TCP_ACK)) {
+        tcp->counters->tcp_bad_ack++;
         tcp_reply_reset(tcp, segment);
     } else if (kind == TCP_SYN &&
                (segment->header.flags & TCP_FIN) == 0) { /* both: scanners, as Linux says */
         take_syn(tcp, listener, segment, isn_after, now);
+    } else {
+        tcp->counters->tcp_ignored++;
     }
     return NULL;
 }

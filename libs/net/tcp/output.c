@@ -317,6 +317,8 @@ static bool compose(struct tcp *tcp, struct tcb *tcb, size_t room, struct tcp_de
 void tcp_reply(struct tcp *tcp, const struct tcp_reply *reply) {
     if (tcp->reply_tail - tcp->reply_head < TCP_REPLIES) {
         tcp->replies[tcp->reply_tail++ % TCP_REPLIES] = *reply;
+    } else {
+        tcp->counters->tcp_replies_dropped++;
     }
 }
 
@@ -398,6 +400,7 @@ bool tcp_compose(struct tcp *tcp, const struct tcp_turn *turn, size_t room, stru
 
 void tcp_park(struct tcp *tcp, const struct tcp_turn *turn) {
     if (turn->tcb == NULL) {
+        tcp->counters->tcp_replies_dropped++;
         tcp->reply_head++; /* an answer to a stranger is not worth keeping */
         return;
     }

@@ -65,6 +65,7 @@ static struct tcb *find_quoted(const struct tcp *tcp, const struct tcp_key *key,
 void tcp_unreachable(struct tcp *tcp, const struct tcp_key *key, struct sequence seq, enum error error) {
     struct tcb *tcb = find_quoted(tcp, key, seq);
     if (tcb == NULL) {
+        tcp->counters->icmp_unmatched++;
         return;
     }
     if (tcb->state == TCP_SYN_SENT || tcb->state == TCP_SYN_RECEIVED) {
@@ -80,6 +81,7 @@ void tcp_too_large(struct tcp *tcp, const struct tcp_key *key, struct sequence s
                    net_time now) {
     struct tcb *tcb = find_quoted(tcp, key, seq);
     if (tcb == NULL || tcb->state < TCP_ESTABLISHED) {
+        tcp->counters->icmp_unmatched++;
         return;
     }
     uint32_t mss = tcp_max(mtu, MTU_LEAST) - IPV4_HEADER - TCP_HEADER - tcp_clock_length(&tcb->clock);
