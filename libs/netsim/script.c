@@ -27,12 +27,26 @@ static struct reader begin(struct rig *rig, struct span bytes, uint8_t header[SC
 
 /* ---- Everything ---- */
 
-static uint8_t engine_kinds(void) {
-    return caller_kind_count + frame_kind_count;
+/* Socket calls below FRAMES, frames and time above it: whoever adds a kind changes the sense of no old
+ * script. */
+enum { FRAMES = 0x80 };
+
+static uint8_t engine_kind(uint32_t chance) {
+    uint32_t kind = chance % (caller_kind_count + frame_kind_count);
+    return (uint8_t)(kind < caller_kind_count ? kind : FRAMES + kind - caller_kind_count);
 }
 
 static uint8_t engine_length(uint8_t kind) {
-    return kind < caller_kind_count ? caller_kind_length(kind) : frame_kind_length(kind - caller_kind_count);
+    return kind < FRAMES ? caller_kind_length(kind) : frame_kind_length(kind % FRAMES);
+}
+
+static void engine_step(struct rig *rig, uint8_t kind, struct reader *args) {
+    if (kind < FRAMES) {
+        caller_call(&rig->caller, kind % caller_kind_count, args);
+    } else {
+        frame_step(rig, kind % FRAMES % frame_kind_count, args);
+    }
+    rig_settle(rig);
 }
 
 static void run_engine(struct span bytes) {
@@ -40,18 +54,12 @@ static void run_engine(struct span bytes) {
     uint8_t header[SCRIPT_HEADER], kind;
     struct reader script = begin(&rig, bytes, header), args;
     for (int i = 0; i < STEPS_MAX && script_next(&script, &kind, &args); i++) {
-        kind %= engine_kinds();
-        if (kind < caller_kind_count) {
-            caller_call(&rig.caller, kind, &args);
-        } else {
-            frame_step(&rig, kind - caller_kind_count, &args);
-        }
-        rig_settle(&rig);
+        engine_step(&rig, kind, &args);
     }
     rig_stop(&rig);
 }
 
-const struct script SCRIPT_ENGINE = {run_engine, engine_kinds, engine_length};
+const struct script SCRIPT_ENGINE = {run_engine, engine_kind, engine_length};
 
 /* ---- Frames ---- */
 
@@ -122,8 +130,8 @@ static void use_sockets(struct rig *rig) {
     rig_settle(rig);
 }
 
-static uint8_t frames_kinds(void) {
-    return frame_kind_count;
+static uint8_t frames_kind(uint32_t chance) {
+    return chance % frame_kind_count;
 }
 
 static void run_frames(struct span bytes) {
@@ -141,14 +149,14 @@ static void run_frames(struct span bytes) {
     rig_stop(&rig);
 }
 
-const struct script SCRIPT_FRAMES = {run_frames, frames_kinds, frame_kind_length};
+const struct script SCRIPT_FRAMES = {run_frames, frames_kind, frame_kind_length};
 
 /* ---- Calls ---- */
 
 enum { TIME_KINDS = 2 }; /* of frames.c: time, and deadlines */
 
-static uint8_t calls_kinds(void) {
-    return caller_kind_count + TIME_KINDS;
+static uint8_t calls_kind(uint32_t chance) {
+    return engine_kind(chance % (caller_kind_count + TIME_KINDS));
 }
 
 static void run_against_reflexes(struct span bytes) {
@@ -158,13 +166,7 @@ static void run_against_reflexes(struct span bytes) {
     random_seed(&rig.reflex, header[2], header[3]);
     rig.reflexes = 700;
     for (int i = 0; i < REFLEX_STEPS_MAX && script_next(&script, &kind, &args); i++) {
-        kind %= calls_kinds();
-        if (kind < caller_kind_count) {
-            caller_call(&rig.caller, kind, &args);
-        } else {
-            frame_step(&rig, kind - caller_kind_count, &args);
-        }
-        rig_settle(&rig);
+        engine_step(&rig, kind < FRAMES ? kind : FRAMES + kind % TIME_KINDS, &args);
     }
     rig_stop(&rig);
 }
@@ -177,4 +179,4 @@ static void run_calls(struct span bytes) {
     }
 }
 
-const struct script SCRIPT_CALLS = {run_calls, calls_kinds, engine_length};
+const struct script SCRIPT_CALLS = {run_calls, calls_kind, engine_length};

@@ -14,7 +14,7 @@ enum { SCRIPT_HEADER = 4, SCRIPT_STEP = 3 };
 
 struct script {
     void (*run)(struct span bytes);
-    uint8_t (*kinds)(void);                /* how many kinds of steps there are */
+    uint8_t (*some_kind)(uint32_t chance); /* one of the kinds of steps that there are */
     uint8_t (*usual_length)(uint8_t kind); /* of the arguments */
 };
 

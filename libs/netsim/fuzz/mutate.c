@@ -78,7 +78,7 @@ static uint8_t some_byte(struct mutation *m) {
 }
 
 static void make_step(struct mutation *m, struct step *step) {
-    step->kind = (uint8_t)below(m, m->script->kinds());
+    step->kind = m->script->some_kind(random_u32(&m->random));
     size_t length = m->script->usual_length(step->kind);
     for (size_t i = 0; i < length; i++) {
         m->fresh[i] = below(m, 3) == 0 ? 0 : some_byte(m);
@@ -127,7 +127,7 @@ static void exchange(struct mutation *m) {
 }
 
 static void change_kind(struct mutation *m) {
-    m->parts->step[below(m, m->parts->count)].kind = (uint8_t)below(m, m->script->kinds());
+    m->parts->step[below(m, m->parts->count)].kind = m->script->some_kind(random_u32(&m->random));
 }
 
 /* One byte of the arguments, or all of them by libFuzzer's own ways. */
@@ -136,8 +136,8 @@ static void change_arguments(struct mutation *m) {
     size_t length = step->args.length < LENGTH_MAX ? step->args.length : LENGTH_MAX;
     memcpy(m->fresh, step->args.data, length);
     if (length == 0) {
-        length = m->script->usual_length(step->kind % m->script->kinds());
-        memset(m->fresh, 0, length);
+        make_step(m, step);
+        return;
     } else if (below(m, 3) != 0) {
         m->fresh[below(m, (uint32_t)length)] = some_byte(m);
     } else {

@@ -325,7 +325,7 @@ static void call_option(struct caller *caller, struct reader *args) {
     static const int64_t values[] = {0,         1,   -1,  5, 30,      4096,     65536,
                                      INT64_MAX, 255, 100, 2, 1 << 22, INT64_MIN};
     net_socket_id id = any_name(caller, args);
-    enum net_option option = read_u8(args) % 40;
+    enum net_option option = read_u8(args) % 80;
     uint8_t choice = read_u8(args);
     int64_t value = choice < sizeof values / sizeof values[0] ? values[choice] : choice * 37;
     (void)!net_set_option(caller->net, id, option, value);
@@ -378,6 +378,15 @@ static void call_resolve_end(struct caller *caller, struct reader *args) {
     }
 }
 
+static void call_group(struct caller *caller, struct reader *args) {
+    net_socket_id id = any_name(caller, args);
+    enum net_group_change change = read_u8(args) % 8;
+    struct net_membership membership = {.group = net_ipv4(UINT32_C(0xe00000fa) + read_u8(args) % 40)};
+    membership.source = any_address(caller, args);
+    membership.interface = (read_u8(args) & 1) != 0 ? net_ipv4(caller->own) : (struct net_address){0};
+    (void)!net_change_group(caller->net, id, change, &membership, caller->now);
+}
+
 /* ---- All of them ---- */
 
 static const struct {
@@ -405,6 +414,7 @@ static const struct {
     {call_look, 3},
     {call_resolve, 1},
     {call_resolve_end, 1},
+    {call_group, 5},
 };
 
 const uint8_t caller_kind_count = sizeof calls / sizeof calls[0];

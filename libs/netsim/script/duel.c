@@ -325,13 +325,18 @@ static const struct {
 
 enum { STEPS = sizeof steps / sizeof steps[0], TIME_KINDS = 2 };
 
-static uint8_t duel_kinds(void) {
-    return (uint8_t)(2 * caller_kind_count + STEPS);
+/* Calls on A below B_CALLS, on B below OTHERS. */
+enum { B_CALLS = 0x40, OTHERS = 0x80 };
+
+static uint8_t duel_kind(uint32_t chance) {
+    uint32_t kind = chance % (2u * caller_kind_count + STEPS), call = kind % caller_kind_count;
+    return (uint8_t)(kind < caller_kind_count        ? call
+                     : kind < 2u * caller_kind_count ? B_CALLS + call
+                                                     : OTHERS + kind - 2 * caller_kind_count);
 }
 
 static uint8_t duel_length(uint8_t kind) {
-    return kind < 2 * caller_kind_count ? caller_kind_length(kind % caller_kind_count)
-                                        : steps[kind - 2 * caller_kind_count].length;
+    return kind < OTHERS ? caller_kind_length(kind % B_CALLS) : steps[kind % OTHERS].length;
 }
 
 static void distrust(struct duel *duel) {
@@ -344,11 +349,10 @@ static void run_duel(struct span bytes) {
     uint8_t kind;
     struct reader script = begin(&duel, bytes), args;
     for (int i = 0; i < STEPS_MAX && script_next(&script, &kind, &args); i++) {
-        kind %= duel_kinds();
-        if (kind < 2 * caller_kind_count) {
-            caller_call(&duel.caller[kind / caller_kind_count], kind % caller_kind_count, &args);
+        if (kind < OTHERS) {
+            caller_call(&duel.caller[kind / B_CALLS], kind % B_CALLS % caller_kind_count, &args);
         } else {
-            steps[kind - 2 * caller_kind_count].make(&duel, &args);
+            steps[kind % OTHERS % STEPS].make(&duel, &args);
         }
         distrust(&duel);
         settle(&duel);
@@ -358,7 +362,7 @@ static void run_duel(struct span bytes) {
     stop(&duel);
 }
 
-const struct script SCRIPT_DUEL = {run_duel, duel_kinds, duel_length};
+const struct script SCRIPT_DUEL = {run_duel, duel_kind, duel_length};
 
 void duel_run_served(struct span bytes) {
     static struct duel duel;
@@ -368,11 +372,10 @@ void duel_run_served(struct span bytes) {
     open_listener(&duel.caller[1], 0, 1);
     open_listener(&duel.caller[1], 1, 2);
     for (int i = 0; i < STEPS_MAX && script_next(&script, &kind, &args); i++) {
-        kind %= caller_kind_count + TIME_KINDS;
-        if (kind < caller_kind_count) {
-            caller_call(&duel.caller[0], kind, &args);
+        if (kind < OTHERS) {
+            caller_call(&duel.caller[0], kind % caller_kind_count, &args);
         } else {
-            steps[kind - caller_kind_count].make(&duel, &args);
+            steps[kind % TIME_KINDS].make(&duel, &args);
         }
         settle(&duel);
         serve(&duel);

@@ -253,16 +253,72 @@ static void step_dhcp(struct rig *rig, struct reader *args) {
     send_datagram(rig, &RIG_ENDS, DHCP_SERVER_PORT, DHCP_CLIENT_PORT, writer_span(&writer));
 }
 
+/* ---- What an administrator does ---- */
+
+static struct net_address address_of(uint8_t byte) {
+    return byte < 0x80 ? net_ipv4(RIG_ENDS.destination + byte % 8)
+                       : net_ipv4((byte & 0x40) != 0 ? 0 : UINT32_C(0x0b000000) + byte % 4);
+}
+
+static void step_address(struct rig *rig, struct reader *args) {
+    struct net *net = rig->caller.net;
+    uint8_t what = read_u8(args);
+    struct net_address address = address_of(read_u8(args));
+    struct net_own_address own;
+    uint32_t cursor = 0;
+    if ((what & 1) != 0) {
+        (void)!net_address_remove(net, &address, rig->caller.now);
+    } else {
+        (void)!net_address_add(net, &address, (what >> 1) % 34, rig->caller.now);
+    }
+    while (net_address_next(net, &cursor, &own)) {
+    }
+}
+
+static void step_route(struct rig *rig, struct reader *args) {
+    struct net *net = rig->caller.net;
+    uint8_t what = read_u8(args);
+    struct net_route route = {.destination = address_of(read_u8(args)), .prefix_length = read_u8(args) % 34};
+    route.gateway = (what & 2) != 0 ? address_of(read_u8(args)) : (struct net_address){0};
+    route.source = (what & 4) != 0 ? address_of(read_u8(args)) : (struct net_address){0};
+    route.metric = what >> 5;
+    uint32_t cursor = 0;
+    if ((what & 1) != 0) {
+        (void)!net_route_remove(net, &route, rig->caller.now);
+    } else {
+        (void)!net_route_add(net, &route, rig->caller.now);
+    }
+    while (net_route_next(net, &cursor, &route)) {
+    }
+}
+
+static void step_neighbour(struct rig *rig, struct reader *args) {
+    struct net *net = rig->caller.net;
+    struct net_neighbour neighbour;
+    uint8_t what = read_u8(args);
+    struct net_address address = address_of(read_u8(args));
+    struct mac mac = {{(uint8_t)(what & 8), 0, 0, 0, 0, read_u8(args)}};
+    uint32_t cursor = 0;
+    switch (what % 4) {
+    case 0: (void)!net_neighbour_add(net, &address, mac.bytes, rig->caller.now); break;
+    case 1: (void)!net_neighbour_remove(net, &address, rig->caller.now); break;
+    case 2: net_neighbour_flush(net, rig->caller.now); break;
+    default: break;
+    }
+    while (net_neighbour_next(net, &cursor, &neighbour)) {
+    }
+}
+
 /* ---- All of them ---- */
 
 static const struct {
     void (*make)(struct rig *rig, struct reader *args);
     uint8_t length;
 } frames[] = {
-    {step_time, 2},     {step_deadlines, 1}, {step_link, 1},    {step_raw, 60},
-    {step_arp, 3},      {step_packet, 30},   {step_icmp, 7},    {step_fragments, 9},
-    {step_segment, 12}, {step_segment, 12},  {step_segment, 6}, {step_options, 20},
-    {step_syn, 8},      {step_datagram, 12}, {step_dns, 40},    {step_dhcp, 7},
+    {step_time, 2},    {step_deadlines, 1}, {step_link, 1},      {step_raw, 60},      {step_arp, 3},
+    {step_packet, 30}, {step_icmp, 7},      {step_fragments, 9}, {step_segment, 12},  {step_segment, 12},
+    {step_segment, 6}, {step_options, 20},  {step_syn, 8},       {step_datagram, 12}, {step_dns, 40},
+    {step_dhcp, 7},    {step_address, 2},   {step_route, 5},     {step_neighbour, 3},
 };
 
 const uint8_t frame_kind_count = sizeof frames / sizeof frames[0];

@@ -24,7 +24,7 @@ static void any_bytes_at_all(const struct script *script, struct random *random)
 }
 
 static void write_step(const struct script *script, struct random *random, struct writer *writer) {
-    uint8_t kind = (uint8_t)random_below(random, script->kinds()), length = script->usual_length(kind);
+    uint8_t kind = script->some_kind(random_u32(random)), length = script->usual_length(kind);
     write_u8(writer, kind);
     write_be16(writer, length);
     for (uint8_t i = 0; i < length; i++) {
