@@ -68,6 +68,8 @@
     X(tcp_cookies_sent)                                                                                      \
     X(tcp_cookies_received)                                                                                  \
     X(tcp_cookies_failed)                                                                                    \
+    X(tcp_fast_opens)                                                                                        \
+    X(tcp_fast_open_ignored)                                                                                 \
     X(tcp_listen_overflow)                                                                                   \
     X(tcp_no_memory)                                                                                         \
     X(tcp_out_of_order)                                                                                      \

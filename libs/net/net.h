@@ -126,7 +126,8 @@ enum error net_listen(struct net *net, net_socket_id socket, uint32_t backlog);
 /* ERR_WOULD_BLOCK: none waits. The new socket belongs to `owner`; ERR_QUOTA leaves the connection waiting. */
 enum error net_accept(struct net *net, net_socket_id socket, net_owner owner, net_socket_id *connection,
                       struct net_endpoint *peer);
-/* Stream: ERR_IN_PROGRESS, then NET_READY_OUT or NET_READY_ERROR. Datagram: sets the default peer, ERR_NONE.
+/* Stream: ERR_IN_PROGRESS, then NET_READY_OUT or NET_READY_ERROR; ERR_NONE with NET_OPTION_FASTOPEN_CONNECT:
+ * the first write connects. Datagram: sets the default peer, ERR_NONE.
  * ERR_ALREADY, ERR_IS_CONNECTED, ERR_NET_UNREACHABLE, ERR_ADDRESS_NOT_AVAILABLE (no port left). */
 enum error net_connect(struct net *net, net_socket_id socket, const struct net_endpoint *peer, net_time now);
 
@@ -192,7 +193,9 @@ enum net_option {
     NET_OPTION_RCVBUF,
     NET_OPTION_TOS, /* 0..255; of a stream the ECN bits (the low two) are the engine's own and come back as 0
                      */
-    NET_OPTION_MTU_DISCOVER, /* datagram: when DF is set, and what is too long (enum udp_discovery) */
+    NET_OPTION_MTU_DISCOVER,     /* datagram: when DF is set, and what is too long (enum udp_discovery) */
+    NET_OPTION_FASTOPEN_CONNECT, /* 0 or 1, before connect: what is written first may go with the SYN (RFC
+                                    7413); ask only for requests that may arrive twice */
     /* Datagram sockets and groups: */
     NET_OPTION_MULTICAST_TTL = 64, /* 0..255; 0: only to ourselves; -1: the usual 1 */
     NET_OPTION_MULTICAST_LOOP,     /* 0 or 1: what we send comes to our own sockets too */

@@ -16,6 +16,7 @@ static bool in_range(enum net_option option, int64_t value) {
     case NET_OPTION_NODELAY:
     case NET_OPTION_KEEPALIVE:
     case NET_OPTION_REUSEADDR:
+    case NET_OPTION_FASTOPEN_CONNECT:
     case NET_OPTION_MULTICAST_LOOP:
     case NET_OPTION_MULTICAST_ALL:
     case NET_OPTION_BROADCAST: return value == 0 || value == 1;
@@ -54,6 +55,7 @@ static enum error set_stream(struct tcp_settings *settings, enum net_option opti
     case NET_OPTION_LINGER: settings->linger = (int32_t)value; return ERR_NONE;
     case NET_OPTION_TTL: settings->ttl = (uint8_t)value; return ERR_NONE;
     case NET_OPTION_TOS: settings->tos = (uint8_t)value & (uint8_t)~IPV4_ECN; return ERR_NONE;
+    case NET_OPTION_FASTOPEN_CONNECT: settings->fast_open = value != 0; return ERR_NONE;
     case NET_OPTION_SNDBUF:
         settings->send_buffer = buffer_size(value);
         settings->send_fixed = true;
@@ -77,6 +79,7 @@ static enum error get_stream(const struct tcp_settings *settings, enum net_optio
     case NET_OPTION_LINGER: *value = settings->linger; return ERR_NONE;
     case NET_OPTION_TTL: *value = settings->ttl; return ERR_NONE;
     case NET_OPTION_TOS: *value = settings->tos; return ERR_NONE;
+    case NET_OPTION_FASTOPEN_CONNECT: *value = settings->fast_open; return ERR_NONE;
     case NET_OPTION_SNDBUF: *value = settings->send_buffer; return ERR_NONE;
     case NET_OPTION_RCVBUF: *value = settings->receive_buffer; return ERR_NONE;
     default: return ERR_NOT_SUPPORTED;
@@ -138,6 +141,11 @@ enum error net_set_option(struct net *net, net_socket_id id, enum net_option opt
     }
     if (socket->type == NET_DATAGRAM) {
         return set_datagram(socket->datagram, option, value);
+    }
+    struct tcp_info info;
+    tcp_info(socket->tcb, &info);
+    if (option == NET_OPTION_FASTOPEN_CONNECT && info.state != TCP_CLOSED) {
+        return ERR_INVALID;
     }
     struct tcp_settings settings;
     tcp_get_settings(socket->tcb, &settings);

@@ -22,6 +22,7 @@ static const struct option options[] = {
     {IPPROTO_TCP, TCP_KEEPIDLE, TCPIP_OPTION_KEEPIDLE},
     {IPPROTO_TCP, TCP_KEEPINTVL, TCPIP_OPTION_KEEPINTVL},
     {IPPROTO_TCP, TCP_KEEPCNT, TCPIP_OPTION_KEEPCNT},
+    {IPPROTO_TCP, TCP_FASTOPEN_CONNECT, TCPIP_OPTION_FASTOPEN_CONNECT},
     {IPPROTO_IP, IP_TTL, TCPIP_OPTION_TTL},
     {IPPROTO_IP, IP_TOS, TCPIP_OPTION_TOS},
     {IPPROTO_IP, IP_MTU_DISCOVER, TCPIP_OPTION_MTU_DISCOVER},
@@ -42,7 +43,7 @@ static const struct option *find(int level, int name) {
 static bool is_switch(uint32_t option) {
     return option == TCPIP_OPTION_REUSEADDR || option == TCPIP_OPTION_KEEPALIVE ||
            option == TCPIP_OPTION_BROADCAST || option == TCPIP_OPTION_NODELAY ||
-           option == TCPIP_OPTION_MULTICAST_LOOP;
+           option == TCPIP_OPTION_MULTICAST_LOOP || option == TCPIP_OPTION_FASTOPEN_CONNECT;
 }
 
 static int result_of(struct open_file *file, enum error error) {

@@ -57,8 +57,13 @@ static void establish_active(struct tcp *tcp, struct tcb *tcb, const struct tcp_
     const struct tcp_header *header = &segment->header;
     measure_handshake(tcb, header, now);
     tcp->progress = true;
+    tcp_fast_answered(tcp, tcb, header, now);
+    ring_consume(&tcb->send.ring, header->ack.value - tcb->iss.value - 1); /* what went with the SYN */
+    if (!tcb->space_lent) {
+        buffer_tidy(&tcb->send, tcp->arena, tcb->owner);
+    }
     tcb->snd.una = header->ack;
-    tcb->snd.nxt = seq_max(tcb->snd.nxt, header->ack); /* a timeout may have put it back */
+    tcb->snd.nxt = tcb->snd.max = header->ack; /* what the peer did not take of that was never sent */
     tcb->snd.wnd = header->window;
     tcb->snd.wnd_max = header->window;
     tcb->snd.wl1 = header->seq;
@@ -75,6 +80,7 @@ static void establish_active(struct tcp *tcp, struct tcb *tcb, const struct tcp_
 /* Both have sent SYN at once: ours goes out again, now with the ACK of theirs. */
 static void open_simultaneously(struct tcp *tcp, struct tcb *tcb, const struct tcp_segment *segment) {
     tcb->snd.nxt = tcb->iss;
+    tcb->snd.max = seq_min(tcb->snd.max, seq_add(tcb->iss, 1)); /* what went with our SYN was never sent */
     tcb->snd.wnd = segment->header.window;
     tcb->snd.wnd_max = tcb->snd.wnd;
     tcb->syn_due = true;
@@ -86,6 +92,10 @@ static void open_simultaneously(struct tcp *tcp, struct tcb *tcb, const struct t
 static void syn_sent_input(struct tcp *tcp, struct tcb *tcb, const struct tcp_segment *segment,
                            net_time now) {
     const struct tcp_header *header = &segment->header;
+    if (tcb->syn_waits) { /* nobody knows of it yet */
+        tcp_reply_reset(tcp, segment);
+        return;
+    }
     bool has_ack = (header->flags & TCP_ACK) != 0;
     bool good_ack =
         has_ack && seq_after(header->ack, tcb->iss) && seq_before_or_at(header->ack, tcb->snd.max);

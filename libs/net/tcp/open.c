@@ -37,6 +37,7 @@ void tcp_start_sending(struct tcp *tcp, struct tcb *tcb, struct sequence iss, ne
     bool grows = !tcb->beside->asked.receive_fixed;
     tcb->rcv.shift = tcp_window_shift(tcp_max(tcb->receive.most, grows ? tcp->config.receive_most : 0));
     tcb->syn_due = true;
+    tcb->fast_asked = false;
     tcb->heard = now;
 }
 

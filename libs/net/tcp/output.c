@@ -182,6 +182,12 @@ static void acknowledged(struct tcb *tcb) {
     tcb->ack_at = NET_NEVER;
 }
 
+static void attach_text(const struct tcb *tcb, struct tcp_departure *out, uint32_t offset, uint32_t length) {
+    struct ring_pieces text = ring_readable(&tcb->send.ring, offset, length);
+    out->payload[0] = span_of(text.data[0], text.length[0]);
+    out->payload[1] = span_of(text.data[1], text.length[1]);
+}
+
 /* The window in a SYN is never scaled (RFC 7323 2.2). */
 static void compose_syn(struct tcp *tcp, struct tcb *tcb, struct tcp_departure *out, net_time now) {
     bool answer = tcb->state == TCP_SYN_RECEIVED;
@@ -201,15 +207,19 @@ static void compose_syn(struct tcp *tcp, struct tcb *tcb, struct tcp_departure *
         tcb->acks_due = 0;
     }
     tcb->syn_due = false;
+    uint32_t length = 0;
     if (resend) {
+        tcp_fast_lost(tcp, tcb, now);
         tcb->retransmits++;
         tcp->counters->tcp_retransmits++;
         rtt_stop(&tcb->rtt);
     } else {
+        length = answer ? 0 : tcp_fast_offer(tcp, tcb, &out->header.options, now);
         rtt_start(&tcb->rtt, now);
     }
-    tcb->snd.nxt = seq_add(tcb->iss, 1);
-    tcb->snd.max = tcb->snd.nxt;
+    attach_text(tcb, out, 0, length);
+    tcb->snd.nxt = seq_add(tcb->iss, 1 + length);
+    tcb->snd.max = seq_max(tcb->snd.max, tcb->snd.nxt);
 }
 
 static void compose_reset(const struct tcp *tcp, struct tcb *tcb, struct tcp_departure *out, net_time now) {
@@ -272,9 +282,7 @@ static void compose_data(struct tcp *tcp, struct tcb *tcb, const struct plan *pl
     uint8_t flags = TCP_ACK | (plan->push && plan->length != 0 ? TCP_PSH : 0) | (plan->fin ? TCP_FIN : 0);
     fill_header(tcp, tcb, out, plan->seq, flags, now);
     uint32_t offset = plan->seq.value - tcb->snd.una.value;
-    struct ring_pieces text = ring_readable(&tcb->send.ring, offset, plan->length);
-    out->payload[0] = span_of(text.data[0], text.length[0]);
-    out->payload[1] = span_of(text.data[1], text.length[1]);
+    attach_text(tcb, out, offset, plan->length);
     out->gso_size = plan->length > plan->size ? plan->size : 0;
     if (plan->length != 0 && !plan->resend) {
         tcp_ecn_mark(tcb, out);

@@ -79,6 +79,7 @@ static void stop(struct tcp *tcp, struct tcb *tcb) {
     tcp_outstanding_forget(tcp, tcb);
     tcb->acks_due = 0;
     tcb->syn_due = false;
+    tcb->syn_waits = false;
     tcb->probe_due = false;
 }
 

@@ -13,6 +13,16 @@
 #include <net/tcp/sent.h>
 #include <net/tcp/tcp.h>
 
+/* What is known of a server for Fast Open. Owner: fastopen.c. */
+#define TCP_HINTS 32
+struct tcp_hint {
+    uint32_t peer; /* 0: unused */
+    uint16_t mss;
+    uint8_t failures; /* in a row: the pause is doubled by each */
+    struct tcp_cookie cookie;
+    net_time used, paused_until;
+};
+
 /* Anything that a segment can find by its four numbers: a TCB or a remnant. Owner: table.c. */
 struct tcp_entry {
     struct tcp_entry *next; /* in its bucket */
@@ -212,6 +222,8 @@ struct tcb {
     bool interactive : 1; /* answers carry the ACKs: delay them from the start */
     bool syn_due : 1, reset_due : 1, probe_due : 1, override : 1, cork : 1;
     bool fin_queued : 1, fin_sent : 1;
+    bool syn_waits : 1;  /* in SYN-SENT: our SYN is to carry data and waits for it */
+    bool fast_asked : 1; /* our SYN had the option of Fast Open, and no other has followed */
     bool duplicate_due : 1;
     bool sack : 1; /* SACK is offered, and once the peer's SYN is there: agreed (RFC 2018) */
     bool fin_known : 1, fin_taken : 1; /* the peer's FIN: it has come; it was next in order */
@@ -297,6 +309,8 @@ struct tcp {
     struct tcp_reply replies[TCP_REPLIES];
     uint32_t reply_head, reply_tail;
     bool reply_turn; /* the last segment was a connection's: a reply goes next */
+
+    struct tcp_hint hints[TCP_HINTS];
 
     /* Owner: isn.c. */
     uint64_t isn_key[2], cookie_key[2];
@@ -559,6 +573,17 @@ bool tcp_sack_tells_duplicate(const struct tcp_header *header);
 /* Takes an ACK's blocks. */
 void tcp_sack_update(struct tcp *tcp, struct tcb *tcb, const struct tcp_header *header, struct tcp_news *news,
                      net_time now);
+
+/* ---- fastopen.c ---- */
+/* Is there a cookie for that server, so that connect may wait for data? */
+bool tcp_fast_may_wait(struct tcp *tcp, uint32_t peer, net_time now);
+/* Our first SYN is being made: adds the option, if it is wanted and may be, and returns how many bytes of the
+ * send stream go with it. */
+uint32_t tcp_fast_offer(struct tcp *tcp, struct tcb *tcb, struct tcp_options *options, net_time now);
+/* The SYN has to be sent again: without any of that. */
+void tcp_fast_lost(struct tcp *tcp, struct tcb *tcb, net_time now);
+/* The SYN-ACK is there: learns of it. */
+void tcp_fast_answered(struct tcp *tcp, struct tcb *tcb, const struct tcp_header *answer, net_time now);
 
 /* ---- ecn.c ---- */
 /* Our SYN is going to ask for it, if the configuration says so. */

@@ -38,10 +38,11 @@ struct tcp_settings {
     uint16_t keep_idle, keep_interval; /* seconds */
     uint8_t keep_count, ttl;
     uint8_t tos; /* of what is sent; its ECN bits are 0 here, for they are the engine's */
-    bool keepalive, nodelay, reuse_address;
-    bool send_fixed, receive_fixed;       /* the buffer has the size that was asked for and does not grow */
-    int32_t linger;                       /* seconds; 0: close aborts; -1: off */
-    uint32_t send_buffer, receive_buffer; /* bytes */
+    bool keepalive : 1, nodelay : 1, reuse_address : 1;
+    bool fast_open : 1;                     /* data may go with the SYN (RFC 7413) */
+    bool send_fixed : 1, receive_fixed : 1; /* the buffer has the size that was asked for and does not grow */
+    int32_t linger;                         /* seconds; 0: close aborts; -1: off */
+    uint32_t send_buffer, receive_buffer;   /* bytes */
 };
 
 struct tcp_config {

@@ -86,7 +86,7 @@ static enum error may_connect(const struct tcb *tcb) {
     switch (tcb->state) {
     case TCP_CLOSED: return tcb->was_open ? ERR_INVALID : ERR_NONE;
     case TCP_LISTEN: return ERR_INVALID;
-    case TCP_SYN_SENT:
+    case TCP_SYN_SENT: return tcb->syn_waits ? ERR_IS_CONNECTED : ERR_ALREADY;
     case TCP_SYN_RECEIVED: return ERR_ALREADY;
     default: return ERR_IS_CONNECTED;
     }
@@ -113,6 +113,11 @@ enum error tcp_connect(struct tcp *tcp, struct tcb *tcb, uint32_t local, uint32_
     tcp_start_sending(tcp, tcb, iss, now);
     tcp_table_insert(tcp, &tcb->entry);
     tcp_set_state(tcp, tcb, TCP_SYN_SENT);
+    tcb->syn_waits = tcb->beside->asked.fast_open && tcp_fast_may_wait(tcp, peer, now);
+    if (tcb->syn_waits) {
+        tcb->syn_due = false;
+        return ERR_NONE;
+    }
     tcp_mark_due(tcp, tcb);
     return ERR_IN_PROGRESS;
 }
@@ -122,6 +127,9 @@ enum error tcp_connect(struct tcp *tcp, struct tcb *tcb, uint32_t local, uint32_
 static enum error may_send(struct tcb *tcb) {
     if (tcb->error != ERR_NONE) {
         return tcp_take_error(tcb);
+    }
+    if (tcb->syn_waits) {
+        return ERR_NONE;
     }
     if (tcb->state == TCP_SYN_SENT || tcb->state == TCP_SYN_RECEIVED) {
         return tcb->fin_queued ? ERR_PIPE : ERR_WOULD_BLOCK;
@@ -167,8 +175,12 @@ enum error tcp_send_commit(struct tcp *tcp, struct tcb *tcb, uint32_t length, bo
         return ERR_INVALID;
     }
     tcb->space_lent = false;
-    if (tcb->state != TCP_ESTABLISHED && tcb->state != TCP_CLOSE_WAIT) {
+    if (tcb->state != TCP_ESTABLISHED && tcb->state != TCP_CLOSE_WAIT && !tcb->syn_waits) {
         return ERR_PIPE;
+    }
+    if (tcb->syn_waits && length != 0) {
+        tcb->syn_waits = false;
+        tcb->syn_due = true;
     }
     ring_extend(&tcb->send.ring, length);
     tcb->cork = more;
@@ -195,7 +207,8 @@ enum error tcp_receive_data(struct tcb *tcb, struct ring_pieces *pieces) {
     if (at_end(tcb)) {
         return ERR_NONE;
     }
-    return tcb->state == TCP_CLOSED || tcb->state == TCP_LISTEN ? ERR_NOT_CONNECTED : ERR_WOULD_BLOCK;
+    bool idle = tcb->state == TCP_CLOSED || tcb->state == TCP_LISTEN || tcb->syn_waits;
+    return idle ? ERR_NOT_CONNECTED : ERR_WOULD_BLOCK;
 }
 
 enum error tcp_receive_consume(struct tcp *tcp, struct tcb *tcb, uint32_t length, net_time now) {
@@ -317,7 +330,7 @@ static uint32_t sending_ready(const struct tcb *tcb) {
     bool open = tcb->state == TCP_ESTABLISHED || tcb->state == TCP_CLOSE_WAIT;
     bool opening = tcb->state == TCP_LISTEN || tcb->state == TCP_SYN_SENT || tcb->state == TCP_SYN_RECEIVED;
     bool roomy = !tcb->starved && 3 * (uint64_t)buffer_space(&tcb->send) >= tcb->send.most;
-    return (open && roomy) || (!open && !opening) ? NET_READY_OUT : 0;
+    return (open && roomy) || (!open && !opening) || tcb->syn_waits ? NET_READY_OUT : 0;
 }
 
 uint32_t tcp_ready(const struct tcb *tcb) {

@@ -20,7 +20,8 @@ enum error tcp_listen(struct tcp *tcp, struct tcb *tcb, uint32_t limit);
  * ERR_QUOTA: it goes on waiting. */
 enum error tcp_accept(struct tcp *tcp, struct tcb *listener, net_owner owner, net_socket_id socket,
                       struct tcb **tcb);
-/* Sends SYN from `local` (an address of ours). ERR_IN_PROGRESS, ERR_ALREADY, ERR_IS_CONNECTED, ERR_INVALID
+/* Sends SYN from `local` (an address of ours). ERR_NONE: not yet, for it is to carry the data that is written
+ * next (settings.fast_open). ERR_IN_PROGRESS, ERR_ALREADY, ERR_IS_CONNECTED, ERR_INVALID
  * (listening, or used before), ERR_ADDRESS_IN_USE, ERR_ADDRESS_NOT_AVAILABLE (no port left). */
 enum error tcp_connect(struct tcp *tcp, struct tcb *tcb, uint32_t local, uint32_t peer, uint16_t port,
                        net_time now);

@@ -8,7 +8,8 @@ enum option {
     OPTION_WINDOW_SCALE = 3,
     OPTION_SACK_PERMITTED = 4,
     OPTION_SACK = 5,
-    OPTION_TIMESTAMP = 8
+    OPTION_TIMESTAMP = 8,
+    OPTION_FAST_OPEN = 34
 };
 enum { LENGTH_MSS = 4, LENGTH_WINDOW_SCALE = 3, LENGTH_SACK_PERMITTED = 2, LENGTH_TIMESTAMP = 10 };
 enum { LENGTH_SACK_BLOCK = 8 };
@@ -25,6 +26,18 @@ static void parse_sack(struct reader *body, struct tcp_options *options) {
     }
 }
 
+static void parse_fast_open(struct span cookie, struct tcp_options *options) {
+    bool good = cookie.length >= 4 && cookie.length <= TCP_COOKIE_MAX && cookie.length % 2 == 0;
+    if (!good && cookie.length != 0) {
+        return;
+    }
+    options->has_fast_open = true;
+    options->fast_open.length = (uint8_t)cookie.length;
+    if (good) {
+        memcpy(options->fast_open.bytes, cookie.data, cookie.length);
+    }
+}
+
 static void parse_option(uint8_t kind, struct span bytes, struct tcp_options *options) {
     struct reader body = reader_of(bytes);
     size_t length = bytes.length + 2;
@@ -37,6 +50,8 @@ static void parse_option(uint8_t kind, struct span bytes, struct tcp_options *op
         options->sack_permitted = true;
     } else if (kind == OPTION_SACK) {
         parse_sack(&body, options);
+    } else if (kind == OPTION_FAST_OPEN) {
+        parse_fast_open(bytes, options);
     } else if (kind == OPTION_TIMESTAMP && length == LENGTH_TIMESTAMP) {
         options->has_timestamp = true;
         options->timestamp = read_be32(&body);
@@ -107,12 +122,17 @@ bool tcp_checksum_good(struct span segment, uint32_t source, uint32_t destinatio
 
 /* ---- Writing ---- each option is padded in front with NOPs to a multiple of 4, as Linux does */
 
+static size_t fast_open_padding(const struct tcp_options *options) {
+    return (6u - options->fast_open.length % 4) % 4;
+}
+
 /* Bytes of the SYN's options. SACK permitted stands in the timestamp's padding when both are there. */
 static size_t syn_options_length(const struct tcp_options *options) {
     size_t length = options->mss != 0 ? LENGTH_MSS : 0;
     length += options->has_timestamp    ? LENGTH_TIMESTAMP + 2
               : options->sack_permitted ? LENGTH_SACK_PERMITTED + 2
                                         : 0;
+    length += options->has_fast_open ? 2 + options->fast_open.length + fast_open_padding(options) : 0;
     return length + (options->has_window_scale ? LENGTH_WINDOW_SCALE + 1 : 0);
 }
 
@@ -170,6 +190,11 @@ static void write_syn_options(struct writer *writer, const struct tcp_options *o
         write_nops(writer, 1);
         write_option(writer, OPTION_WINDOW_SCALE, LENGTH_WINDOW_SCALE);
         write_u8(writer, options->window_scale);
+    }
+    if (options->has_fast_open) {
+        write_nops(writer, (int)fast_open_padding(options));
+        write_option(writer, OPTION_FAST_OPEN, (uint8_t)(2 + options->fast_open.length));
+        write_bytes(writer, options->fast_open.bytes, options->fast_open.length);
     }
 }
 

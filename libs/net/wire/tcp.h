@@ -28,6 +28,13 @@ struct tcp_sack {
     struct sequence start, end; /* end: the byte behind the block */
 };
 
+/* RFC 7413 4.1.1. */
+#define TCP_COOKIE_MAX 16
+struct tcp_cookie {
+    uint8_t length; /* 4 to 16, even; 0: a request for one */
+    uint8_t bytes[TCP_COOKIE_MAX];
+};
+
 struct tcp_options {
     uint16_t mss; /* 0: absent */
     bool has_window_scale, sack_permitted, has_timestamp;
@@ -35,6 +42,8 @@ struct tcp_options {
     uint8_t sack_count;
     struct tcp_sack sack[TCP_SACK_MAX];
     uint32_t timestamp, timestamp_echo;
+    bool has_fast_open; /* in a SYN */
+    struct tcp_cookie fast_open;
 };
 
 struct tcp_header {
@@ -56,7 +65,7 @@ bool tcp_checksum_good(struct span segment, uint32_t source, uint32_t destinatio
  */
 size_t tcp_header_length(const struct tcp_header *header);
 /* Writes header and options in Linux's order, with 0 for the sum. In a SYN: MSS, SACK permitted, timestamp,
- * window scale; else: timestamp, SACK. */
+ * window scale, Fast Open; else: timestamp, SACK. */
 void tcp_write(struct writer *writer, const struct tcp_header *header);
 /* Puts the sum into the header at `segment`. `payload` is the sum over the `length - header_length` bytes of
  * payload. */

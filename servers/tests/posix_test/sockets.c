@@ -150,6 +150,7 @@ void test_options(struct checks *t) {
     option(t, fd, IPPROTO_TCP, TCP_KEEPIDLE, 30);
     option(t, fd, IPPROTO_TCP, TCP_KEEPINTVL, 5);
     option(t, fd, IPPROTO_TCP, TCP_KEEPCNT, 3);
+    option(t, fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, 1);
     option(t, fd, IPPROTO_IP, IP_TTL, 17);
     option(t, fd, IPPROTO_IP, IP_TOS, 0xb8);
     CHECK_EQUAL(t, getsockopt(fd, SOL_SOCKET, SO_TYPE, &value, &length), 0);

@@ -115,6 +115,9 @@ void script_in(struct script *script, struct shape shape) {
     header.options.window_scale = shape.shift;
     header.options.has_timestamp = shape.has_time;
     header.options.sack_permitted = shape.sack_ok;
+    header.options.has_fast_open = shape.cookie != 0;
+    header.options.fast_open.length = shape.cookie;
+    memset(header.options.fast_open.bytes, shape.cookie, shape.cookie);
     header.options.sack_count = (uint8_t)shape.blocks;
     for (uint32_t i = 0; i < shape.blocks; i++) {
         header.options.sack[i] = (struct tcp_sack){seq_of(script->iss + shape.block[i].start),
@@ -198,6 +201,15 @@ static void check_blocks(const char *where, int line, const struct tcp_options *
     }
 }
 
+static void check_cookie(const char *where, int line, const struct tcp_options *options,
+                         const struct shape *shape) {
+    same(where, line, "has_fast_open", options->has_fast_open, shape->asks || shape->cookie != 0);
+    same(where, line, "the cookie's length", options->fast_open.length, shape->cookie);
+    for (uint8_t i = 0; i < shape->cookie; i++) {
+        same(where, line, "the cookie", options->fast_open.bytes[i], shape->cookie);
+    }
+}
+
 void script_out(struct script *script, const char *where, int line, struct shape shape) {
     struct tcp_header header = {0};
     struct span text = {0};
@@ -231,12 +243,16 @@ void script_out(struct script *script, const char *where, int line, struct shape
         same(where, line, "echo", header.options.timestamp_echo, PEER_CLOCK + shape.echo);
     }
     check_blocks(where, line, &header.options, &shape);
+    if ((header.flags & TCP_SYN) != 0) {
+        check_cookie(where, line, &header.options, &shape);
+    }
     if (shape.has_shift) {
         same(where, line, "shift", header.options.window_scale, shape.shift);
         same(where, line, "has_window_scale", header.options.has_window_scale, true);
     }
+    uint32_t first = header.seq.value - script->iss + ((header.flags & TCP_SYN) != 0);
     for (size_t i = 0; i < text.length; i++) {
-        same(where, line, "byte", text.data[i], text_at(header.seq.value - script->iss + (uint32_t)i));
+        same(where, line, "byte", text.data[i], text_at(first + (uint32_t)i));
     }
     script->sent_text += text.length;
 }

@@ -41,6 +41,8 @@ struct shape {
     bool has_time;       /* OUT: the echo is compared */
     uint32_t time, echo; /* TSval, relative to PEER_CLOCK (IN); TSecr, to PEER_CLOCK (OUT) or as it is (IN) */
     bool sack_ok;        /* SACK permitted */
+    uint8_t cookie;      /* of Fast Open, so many bytes; IN: 0, no option; OUT: compared in a SYN */
+    bool asks;           /* OUT: the option asks for a cookie; compared in a SYN */
     uint32_t
         blocks; /* IN: SACK blocks, relative to the engine's ISN; OUT: compared if not 0, to the peer's */
     struct shape_block {

@@ -490,6 +490,34 @@ static enum error tcp_with_options(const char *options, size_t length, struct tc
     return error;
 }
 
+static void fast_open_cookies_of_legal_length_parse(void **state) {
+    (void)state;
+    for (uint8_t length = 0; length <= 18; length++) {
+        uint8_t option[20];
+        memset(option, 1, sizeof option); /* what is left over are NOPs */
+        option[0] = 34;
+        option[1] = (uint8_t)(2 + length);
+        for (uint8_t i = 0; i < length; i++) {
+            option[2 + i] = (uint8_t)(0x30 + i);
+        }
+        bool good = length == 0 || (length >= 4 && length <= 16 && length % 2 == 0);
+        struct tcp_options out;
+        assert_int_equal(tcp_with_options((const char *)option, sizeof option, &out), ERR_NONE);
+        assert_int_equal(out.has_fast_open, good);
+        assert_int_equal(out.fast_open.length, good ? length : 0);
+        if (good) {
+            struct tcp_header in = {.flags = TCP_SYN, .options = out}, back;
+            struct span payload;
+            in.options.mss = 1460;
+            in.options.has_timestamp = in.options.sack_permitted = in.options.has_window_scale = true;
+            assert_int_equal(tcp_parse(a_tcp(&in, "data"), &back, &payload), ERR_NONE);
+            assert_int_equal(back.options.fast_open.length, length);
+            assert_memory_equal(back.options.fast_open.bytes, option + 2, length);
+            assert_true(span_equal(payload, span_of("data", 4)));
+        }
+    }
+}
+
 static void tcp_options_are_read_safely(void **state) {
     struct tcp_options options;
     assert_int_equal(tcp_with_options("\x02\x00\x01\x01", 4, &options), ERR_MALFORMED);
@@ -735,6 +763,7 @@ int main(void) {
         cmocka_unit_test(tcp_there_and_back),
         cmocka_unit_test(a_syn_carries_its_options_as_linux_orders_them),
         cmocka_unit_test(every_choice_of_syn_options_parses),
+        cmocka_unit_test(fast_open_cookies_of_legal_length_parse),
         cmocka_unit_test(sack_blocks_go_as_far_as_there_is_room),
         cmocka_unit_test(tcp_options_are_read_safely),
         cmocka_unit_test(sequence_numbers_wrap),
