@@ -599,6 +599,8 @@ static const char *const others[] = {
     "tcp_resets_out",
     "tcp_zero_window_probes",
     "tcp_keepalive_probes",
+    "tcp_fast_opens",
+    "tcp_fast_open_ignored",
     "tcp_reordering_seen",
     "tcp_reorder_timeouts",
     "tcp_spurious_recoveries",
