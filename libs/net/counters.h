@@ -32,6 +32,7 @@
     X(ipv4_reassembly_duplicate)                                                                             \
     X(ipv4_reassembly_malformed)                                                                             \
     X(ipv4_reassembly_overflow)                                                                              \
+    X(ipv4_mtu_learned)                                                                                      \
     X(ipv4_cut)                                                                                              \
     X(ipv4_cut_failed)                                                                                       \
     X(ipv4_fragments_out)                                                                                    \
@@ -89,6 +90,7 @@
     X(tcp_spurious_timeouts)                                                                                 \
     X(tcp_fast_retransmits)                                                                                  \
     X(tcp_timeouts)                                                                                          \
+    X(tcp_black_holes)                                                                                       \
     X(tcp_resets_in)                                                                                         \
     X(tcp_resets_out)                                                                                        \
     X(tcp_zero_window_probes)                                                                                \

@@ -91,14 +91,25 @@ void datagram_info(const struct net *net, const struct socket *socket, struct ne
                                      .receive_queued = udp->receive.length};
 }
 
+/* May it not be cut, though it would have to be? */
+static bool is_too_long(const struct net *net, const struct datagram *datagram, size_t length,
+                        const struct net_endpoint *peer, net_time now) {
+    uint16_t mtu = UINT16_MAX;
+    switch (datagram->udp.discovery) {
+    case UDP_DISCOVER_DO: mtu = net_path_mtu(net, net_ipv4_value(&peer->address), now); break;
+    case UDP_DISCOVER_PROBE: mtu = net->config.mtu; break;
+    default: break;
+    }
+    return IPV4_HEADER + UDP_HEADER + length > mtu;
+}
+
 /* The checks that do not need a frame: is there a way, is it allowed, does it fit? */
 static enum error check_destination(const struct net *net, const struct datagram *datagram, size_t length,
-                                    const struct net_endpoint *peer) {
+                                    const struct net_endpoint *peer, net_time now) {
     if (peer->address.family != NET_IPV4 || peer->port == 0) {
         return ERR_INVALID;
     }
-    bool whole = datagram->udp.discovery >= UDP_DISCOVER_DO;
-    if (length > UDP_PAYLOAD_MAX || (whole && length + IPV4_HEADER + UDP_HEADER > net->config.mtu)) {
+    if (is_too_long(net, datagram, length, peer, now)) {
         return ERR_MESSAGE_SIZE;
     }
     uint32_t destination = net_ipv4_value(&peer->address);
@@ -112,7 +123,6 @@ static enum error check_destination(const struct net *net, const struct datagram
 
 enum error net_send_to(struct net *net, net_socket_id id, const void *data, size_t length,
                        const struct net_endpoint *peer, net_time now) {
-    (void)now;
     struct socket *socket;
     enum error error = socket_of_type(net, id, NET_DATAGRAM, &socket);
     if (error != ERR_NONE) {
@@ -123,7 +133,7 @@ enum error net_send_to(struct net *net, net_socket_id id, const void *data, size
     if (to->port == 0 && peer == NULL) {
         return ERR_DESTINATION_REQUIRED;
     }
-    error = check_destination(net, datagram, length, to);
+    error = check_destination(net, datagram, length, to, now);
     if (error == ERR_NONE && datagram->udp.local.port == 0) {
         error = udp_bind(&net->udp, &datagram->udp, &(struct net_endpoint){0}, false, &net->random);
     }

@@ -12,6 +12,7 @@
 #include <net/path/claims.h>
 #include <net/path/cutter.h>
 #include <net/path/identity.h>
+#include <net/path/mtu.h>
 #include <net/path/neighbours.h>
 #include <net/path/reassembly.h>
 #include <net/path/routes.h>
@@ -73,6 +74,7 @@ struct net {
     struct routes routes;
     struct neighbours neighbours;
     struct claims claims;
+    struct path_mtus mtus;
     struct identities identities;
     struct cutter cutter;
     struct reassembler reassembler;
@@ -87,6 +89,9 @@ struct net {
 
 /* Lets the deadlines that are over have their effect, and wakes who waited for a neighbour. */
 void net_pass_time(struct net *net, net_time now);
+
+/* Bytes of IP packet that fit on the way to `destination`. */
+uint16_t net_path_mtu(const struct net *net, uint32_t destination, net_time now);
 
 /* ---- addresses.c ---- */
 

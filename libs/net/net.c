@@ -236,6 +236,10 @@ net_time net_deadline(const struct net *net) {
     return net->asking ? net_time_min(first, dns_deadline(&net->dns)) : first;
 }
 
+uint16_t net_path_mtu(const struct net *net, uint32_t destination, net_time now) {
+    return mtu_look(&net->mtus, destination, net->config.mtu, now);
+}
+
 /* ---- Events ---- */
 
 static bool socket_event(struct socket *socket, net_socket_id id, struct net_event *event) {

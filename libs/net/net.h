@@ -196,13 +196,15 @@ enum net_option {
     NET_OPTION_MTU_DISCOVER,     /* datagram: when DF is set, and what is too long (enum udp_discovery) */
     NET_OPTION_FASTOPEN_CONNECT, /* 0 or 1, before connect: what is written first may go with the SYN (RFC
                                     7413); ask only for requests that may arrive twice */
+    NET_OPTION_MTU,              /* read only, connected: bytes of IP packet that the path carries */
     /* Datagram sockets and groups: */
     NET_OPTION_MULTICAST_TTL = 64, /* 0..255; 0: only to ourselves; -1: the usual 1 */
     NET_OPTION_MULTICAST_LOOP,     /* 0 or 1: what we send comes to our own sockets too */
     NET_OPTION_MULTICAST_IF,       /* one of our addresses, as a number, to send from; 0: the route's */
     NET_OPTION_MULTICAST_ALL       /* 0 or 1: also what comes to groups that only other sockets are in */
 };
-/* ERR_INVALID: value out of range; ERR_NOT_SUPPORTED: unknown option; ERR_BUSY: too late for it. */
+/* ERR_INVALID: value out of range; ERR_NOT_SUPPORTED: unknown option; ERR_BUSY: too late for it;
+ * ERR_NOT_CONNECTED: NET_OPTION_MTU. */
 enum error net_set_option(struct net *net, net_socket_id socket, enum net_option option, int64_t value);
 enum error net_get_option(const struct net *net, net_socket_id socket, enum net_option option,
                           int64_t *value);

@@ -27,6 +27,7 @@ static bool in_range(enum net_option option, int64_t value) {
     case NET_OPTION_KEEPCNT: return value >= 1 && value <= 127;
     case NET_OPTION_LINGER: return value >= -1 && value <= 65535;
     case NET_OPTION_TTL: return value >= 1 && value <= 255;
+    case NET_OPTION_MTU: return true; /* nobody can set it */
     case NET_OPTION_MTU_DISCOVER: return value >= UDP_DISCOVER_NEVER && value <= UDP_DISCOVER_PROBE;
     case NET_OPTION_TOS: return value >= 0 && value <= 255;
     case NET_OPTION_SNDBUF:
@@ -157,10 +158,22 @@ enum error net_set_option(struct net *net, net_socket_id id, enum net_option opt
     return error;
 }
 
+static enum error get_path_mtu(const struct net *net, net_socket_id id, int64_t *value) {
+    struct net_endpoint peer;
+    enum error error = net_peer(net, id, &peer);
+    if (error == ERR_NONE) {
+        *value = net_path_mtu(net, net_ipv4_value(&peer.address), net->latest);
+    }
+    return error;
+}
+
 enum error net_get_option(const struct net *net, net_socket_id id, enum net_option option, int64_t *value) {
     struct socket *socket = socket_find(net, id);
     if (socket == NULL) {
         return ERR_BAD_HANDLE;
+    }
+    if (option == NET_OPTION_MTU) {
+        return get_path_mtu(net, id, value);
     }
     if (socket->type == NET_DATAGRAM) {
         return get_datagram(socket->datagram, option, value);

@@ -183,29 +183,53 @@ static bool is_our_source(const struct net *net, const struct packet *packet, ui
     return routes_is_own(&net->routes, address) || (packet->looped && ipv4_is_loopback(address));
 }
 
-static void take_report(struct net *net, const struct packet *packet, const struct icmp_report *report) {
+/* What did not fit into `told` bytes (0: the router did not say). Only less than is believed is news. */
+static void learn_mtu(struct net *net, const struct icmp_report *report, net_time now) {
+    uint32_t destination = report->quote.destination;
+    uint16_t told = report->mtu != 0 ? report->mtu : mtu_plateau(report->quote.length);
+    if (told < net_path_mtu(net, destination, now)) {
+        (void)mtu_learn(&net->mtus, destination, told, now);
+        net->counters.ipv4_mtu_learned++;
+    }
+}
+
+static void take_tcp_report(struct net *net, const struct icmp_report *report, net_time now) {
     const struct icmp_quote *quote = &report->quote;
-    if (!is_our_source(net, packet, quote->source)) {
+    struct tcp_key key = {quote->source, quote->destination, quote->source_port, quote->destination_port};
+    if (report->error != ERR_MESSAGE_SIZE) {
+        tcp_unreachable(net->tcp, &key, quote->sequence, report->error);
+    } else if (tcp_is_on_its_way(net->tcp, &key, quote->sequence)) {
+        learn_mtu(net, report, now);
+        tcp_too_large(net->tcp, &key, net_path_mtu(net, quote->destination, now), now);
+    } else {
+        net->counters.icmp_unmatched++;
+    }
+}
+
+static void take_udp_report(struct net *net, const struct icmp_report *report, net_time now) {
+    const struct icmp_quote *quote = &report->quote;
+    struct net_endpoint local = {net_ipv4(quote->source), quote->source_port};
+    struct net_endpoint peer = {net_ipv4(quote->destination), quote->destination_port};
+    bool ours = udp_may_have_sent(&net->udp, &local, &peer);
+    if (ours && report->error == ERR_MESSAGE_SIZE) {
+        learn_mtu(net, report, now);
+    }
+    struct udp_socket *socket = udp_report(&net->udp, &local, &peer, report->error);
+    if (socket != NULL) {
+        datagram_changed(net, socket);
+    }
+    net->counters.icmp_unmatched += !ours;
+}
+
+static void take_report(struct net *net, const struct packet *packet, const struct icmp_report *report) {
+    if (!is_our_source(net, packet, report->quote.source)) {
         net->counters.icmp_unmatched++;
         return;
     }
-    if (quote->protocol == IP_TCP) {
-        struct tcp_key key = {quote->source, quote->destination, quote->source_port, quote->destination_port};
-        if (report->error == ERR_MESSAGE_SIZE) {
-            tcp_too_large(net->tcp, &key, quote->sequence, report->mtu, packet->now);
-        } else {
-            tcp_unreachable(net->tcp, &key, quote->sequence, report->error);
-        }
-    } else if (quote->protocol == IP_UDP) {
-        struct net_endpoint local = {net_ipv4(quote->source), quote->source_port};
-        struct net_endpoint peer = {net_ipv4(quote->destination), quote->destination_port};
-        struct udp_socket *socket = udp_report(&net->udp, &local, &peer, report->error);
-        if (socket != NULL) {
-            datagram_changed(net, socket);
-        }
-        net->counters.icmp_unmatched += socket == NULL;
-    } else {
-        net->counters.icmp_unmatched++;
+    switch (report->quote.protocol) {
+    case IP_TCP: take_tcp_report(net, report, packet->now); break;
+    case IP_UDP: take_udp_report(net, report, packet->now); break;
+    default: net->counters.icmp_unmatched++; break; /* nothing else of ours waits for an answer, nor has DF */
     }
 }
 

@@ -17,8 +17,9 @@ enum way_answer { WAY_READY, WAY_WAITING, WAY_NONE };
 struct way {
     struct mac destination;
     uint32_t source;
-    uint16_t mtu; /* bytes of IP packet */
-    bool local;   /* it never leaves us */
+    uint16_t mtu;       /* bytes of IP packet */
+    bool local;         /* it never leaves us */
+    bool dont_fragment; /* DF may be set: the path's MTU is not below what we believe */
     enum error error;
 };
 
@@ -30,8 +31,10 @@ static struct mac group_mac(uint32_t address) {
 static enum way_answer find_way(struct net *net, uint32_t source, uint32_t destination, struct way *way,
                                 net_time now) {
     struct path path = routes_find(&net->routes, destination, source);
-    *way = (struct way){
-        .source = source != 0 ? source : path.source, .mtu = net->config.mtu, .error = ERR_NET_UNREACHABLE};
+    *way = (struct way){.source = source != 0 ? source : path.source,
+                        .mtu = net->config.mtu,
+                        .dont_fragment = true,
+                        .error = ERR_NET_UNREACHABLE};
     switch (path.kind) {
     case PATH_NONE: net->counters.ipv4_no_way++; return WAY_NONE;
     case PATH_LOCAL:
@@ -42,6 +45,9 @@ static enum way_answer find_way(struct net *net, uint32_t source, uint32_t desti
     case PATH_MULTICAST: way->destination = group_mac(destination); return WAY_READY;
     case PATH_NEIGHBOUR: break;
     }
+    bool locked;
+    way->mtu = mtu_find(&net->mtus, destination, net->config.mtu, &locked, now);
+    way->dont_fragment = !locked;
     way->error = ERR_HOST_UNREACHABLE;
     switch (neighbour_lookup(&net->neighbours, path.next_hop, &way->destination, now)) {
     case NEIGHBOUR_READY: return WAY_READY;
@@ -255,9 +261,16 @@ static bool transmit_igmp(struct net *net, struct net_slot *slot, net_time now) 
 
 /* ---- Datagram sockets ---- */
 
-static bool write_datagram(struct net *net, struct net_slot *slot, const struct way *way,
+/* As Linux: who asks for it by name gets it even where the path is not trusted. */
+static bool may_set_df(const struct way *way, uint8_t discovery) {
+    return discovery >= UDP_DISCOVER_DO || (discovery == UDP_DISCOVER_WANT && way->dont_fragment);
+}
+
+static bool write_datagram(struct net *net, struct net_slot *slot, struct way *way,
                            const struct udp_output *output, net_time now) {
     struct writer writer;
+    uint8_t discovery = output->socket->discovery;
+    way->mtu = discovery == UDP_DISCOVER_PROBE ? net->config.mtu : way->mtu;
     uint32_t destination = net_ipv4_value(&output->peer.address);
     const struct udp_socket *socket = output->socket;
     struct ipv4_header header = {.source = way->source,
@@ -265,7 +278,7 @@ static bool write_datagram(struct net *net, struct net_slot *slot, const struct 
                                  .protocol = IP_UDP,
                                  .ttl = ipv4_is_multicast(destination) ? socket->group_ttl : socket->ttl,
                                  .tos = socket->tos,
-                                 .dont_fragment = socket->discovery != UDP_DISCOVER_NEVER};
+                                 .dont_fragment = may_set_df(way, discovery)};
     struct udp_header ports = {.source_port = output->local.port, .destination_port = output->peer.port};
     if (!open_datagram(net, slot, way, &header, UDP_HEADER + output->payload.length, &writer, now)) {
         return false;
@@ -358,7 +371,7 @@ static bool write_segment(struct net *net, struct net_slot *slot, const struct w
                                  .protocol = IP_TCP,
                                  .ttl = out->ttl,
                                  .tos = out->tos,
-                                 .dont_fragment = true};
+                                 .dont_fragment = way->dont_fragment};
     complete_header(net, &header, packets, now);
     ipv4_write(&writer, &header, header_length + length);
     write_tcp(net, slot, &writer, out, header_length);
@@ -377,6 +390,7 @@ static bool transmit_tcp(struct net *net, struct net_slot *slot, net_time now) {
         case WAY_NONE: tcp_give_up(net->tcp, &turn, way.error, now); continue;
         case WAY_READY: break;
         }
+        tcp_set_path(net->tcp, &turn, way.mtu);
         if (tcp_compose(net->tcp, &turn, slot->capacity - ETHERNET_HEADER, &out, now)) {
             return write_segment(net, slot, &way, &out, now);
         }

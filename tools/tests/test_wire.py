@@ -1138,8 +1138,17 @@ def longest(peer, count=6):
     return max(len(peer.receive().payload) for _ in range(count))
 
 
-def test_path_mtu(wire):
+@pytest.fixture
+def stranger(wire, monkeypatch):
+    """A host that the guest has not heard of yet: what it learns of the path there is not the other tests' concern."""
+    stranger.last = getattr(stranger, "last", 100) + 1
+    monkeypatch.setattr(wire, "ip", address(f"10.9.0.{stranger.last}"))
+    return wire
+
+
+def test_path_mtu(stranger):
     """What did not fit is sent again in smaller pieces; a forged report changes nothing."""
+    wire = stranger
     peer = connected(wire, CHARGEN)
     assert longest(peer) == 1460
     wire.send_ipv4(ICMP_NUMBER, icmp(3, 4, 600, quote(peer, 1_000_000)))
@@ -1149,6 +1158,54 @@ def test_path_mtu(wire):
         pass
     assert len(segment.payload) == 960
     peer.reset()
+    peer = connected(wire, CHARGEN)     # the next one knows already
+    assert longest(peer) == 960
+    peer.reset()
+
+
+def sent_packet(wire, answer):
+    """An echo that came back, as it was on the wire."""
+    return ipv4(wire.guest_ip, wire.ip, UDP_NUMBER,
+                udp(wire.guest_ip, wire.ip, ECHO, answer.target_port, answer.payload), fragment=0x4000)
+
+
+def too_long(wire, mtu, packet):
+    wire.send_ipv4(ICMP_NUMBER, icmp(3, 4, mtu, packet[:28]))
+
+
+def test_path_mtu_of_datagrams(stranger):
+    wire = stranger
+
+    def echo(length):
+        wire.send_cut(UDP_NUMBER, echo_datagram(wire, length), 1480, length)
+        return wire.receive(lambda packet: packet.kind == "udp")
+
+    answer = echo(1472)
+    assert answer.whole and not answer.pieces
+    packet = sent_packet(wire, answer)
+    too_long(wire, 1000, packet[:20] + b"\x11\x11" + packet[22:])             # no such socket
+    too_long(wire, 1000, packet[:12] + address("10.9.0.77") + packet[16:])    # not its address
+    assert echo(1472).whole, "forgeries change nothing"
+    too_long(wire, 1000, packet)
+    answer = echo(1472)
+    assert not answer.whole and answer.pieces == cut(bytes(1480), 976)
+    assert echo(972).whole
+    too_long(wire, 1400, packet)
+    assert echo(1472).pieces == cut(bytes(1480), 976), "only ever smaller"
+    too_long(wire, 68, packet)
+    answer = echo(1472)
+    assert answer.pieces == cut(bytes(1480), 528), "552 is the least that is believed"
+    assert not echo(500).whole, "and then a router may cut"
+
+
+def test_path_mtu_without_a_size(stranger):
+    """A router from before RFC 1191: the plateau below what did not fit."""
+    wire = stranger
+    wire.send_udp(6000, ECHO, PATTERN[:1472])
+    too_long(wire, 0, sent_packet(wire, wire.receive(lambda packet: packet.kind == "udp")))
+    wire.send_udp(6000, ECHO, PATTERN[:1472])
+    answer = wire.receive(lambda packet: packet.kind == "udp")
+    assert answer.pieces == cut(bytes(1480), 1472)                              # 1492
 
 
 # ---- What is wrong in itself ----

@@ -59,7 +59,7 @@ static void judge_unreachable(const struct icmp_message *message, struct icmp_re
         break;
     case ICMP_FRAGMENTATION_NEEDED:
         report->error = ERR_MESSAGE_SIZE;
-        report->mtu = message->mtu != 0 && message->mtu < IPV4_MINIMUM_MTU ? IPV4_MINIMUM_MTU : message->mtu;
+        report->mtu = message->mtu;
         break;
     case ICMP_NET_UNREACHABLE: report->error = ERR_NET_UNREACHABLE; break;
     case ICMP_ADMIN_PROHIBITED:

@@ -41,7 +41,7 @@ struct icmp {
 struct icmp_report {
     enum error error; /* ERR_REFUSED, ERR_HOST_UNREACHABLE, ERR_NET_UNREACHABLE, ERR_MESSAGE_SIZE */
     bool hard;        /* RFC 1122 4.2.3.9: protocol or port unreachable, prohibited */
-    uint16_t mtu;     /* ERR_MESSAGE_SIZE: of the next hop, never below 68; 0: unknown */
+    uint16_t mtu;     /* ERR_MESSAGE_SIZE: of the next hop, as it was told; 0: unknown */
     struct icmp_quote quote;
 };
 

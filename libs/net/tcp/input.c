@@ -352,6 +352,7 @@ static void take_acknowledged(struct arrival *in) {
     tcb->snd.una = ack;
     tcb->snd.nxt = seq_max(tcb->snd.nxt, ack);
     tcb->retries = 0;
+    tcp_size_acked(in->tcp, tcb, in->now);
     tcb->recovery.tail_due = false;
     if (!tcb->space_lent) {
         buffer_tidy(&tcb->send, in->tcp->arena, tcb->owner);

@@ -47,11 +47,10 @@ static void take_options(struct tcp *tcp, struct tcb *tcb, const struct tcp_opti
     uint32_t mss = options->mss != 0 ? tcp_max(options->mss, MSS_LEAST) : MSS_DEFAULT;
     tcp_clock_agree(tcb, options, now);
     tcb->sack &= options->sack_permitted;
-    mss = tcp_min(mss, tcp->config.mtu - IPV4_HEADER - TCP_HEADER) - tcp_clock_length(&tcb->clock);
-    tcb->snd.mss = (uint16_t)mss;
     tcb->rcv.scaling = tcb->rcv.scaling && options->has_window_scale;
     tcb->snd.shift = tcb->rcv.scaling ? (uint8_t)tcp_min(options->window_scale, SHIFT_MOST) : 0;
     tcb->rcv.shift = tcb->rcv.scaling ? tcb->rcv.shift : 0;
+    tcp_size_agree(tcp, tcb, (uint16_t)mss);
     congestion_init(&tcb->congestion, congestion_kind(tcp), tcb->snd.mss);
     if (tcb->retransmits != 0) {
         tcb->congestion.cwnd = tcb->snd.mss;

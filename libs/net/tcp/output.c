@@ -120,6 +120,19 @@ static bool plan_probe(const struct tcp *tcp, const struct tcb *tcb, size_t room
     return plan_again(tcb, seq_of(tcb->snd.max.value - tcp_min(out, size)), tcb->snd.max, plan);
 }
 
+/* Something new that is longer than what is known to get through (RFC 4821 7.2). */
+static bool plan_longer(const struct tcb *tcb, size_t room, struct plan *plan) {
+    uint32_t size = tcp_size_probe(tcb), queued = buffer_length(&tcb->send), offset = tcp_flight(tcb);
+    bool fits = size != 0 && offset + size <= queued && size <= usable_window(tcb) &&
+                HEADERS + tcp_clock_length(&tcb->clock) + tcp_blocks_length(tcb) + size <= room;
+    if (!fits || tcb->fin_sent || !seq_equal(tcb->snd.nxt, tcb->snd.max)) {
+        return false;
+    }
+    *plan = (struct plan){
+        .seq = tcb->snd.nxt, .length = size, .push = offset + size == queued, .size = (uint16_t)size};
+    return true;
+}
+
 /* What is lost goes first, but where F-RTO asks by something new whether it is. */
 static bool make_plan(const struct tcp *tcp, const struct tcb *tcb, size_t room, struct plan *plan) {
     if (!may_send_data(tcb)) {
@@ -129,7 +142,7 @@ static bool make_plan(const struct tcp *tcp, const struct tcb *tcb, size_t room,
         return plan_probe(tcp, tcb, room, plan);
     }
     bool ask = tcb->outstanding != NULL && tcb->outstanding->frto_new;
-    return (ask && plan_data(tcp, tcb, room, plan)) || plan_lost(tcb, plan) ||
+    return (ask && plan_data(tcp, tcb, room, plan)) || plan_lost(tcb, plan) || plan_longer(tcb, room, plan) ||
            plan_data(tcp, tcb, room, plan);
 }
 
@@ -273,6 +286,7 @@ static void count_sent(struct tcp *tcp, struct tcb *tcb, const struct plan *plan
     } else if (tcb->timer.kind == TCP_TIMER_TAIL) {
         tcp_timer_restart(tcp, tcb, now);
     }
+    tcp_size_sent(tcb, plan->seq, plan->length, plan->resend);
     tcb->congestion.last_sent = now;
     congestion_sent(&tcb->congestion, tcp_pipe(tcb), tcb->snd.una, tcb->snd.max);
 }

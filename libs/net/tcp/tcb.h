@@ -170,13 +170,17 @@ struct tcb {
      */
     net_socket_id socket;
     net_owner owner;
-    uint8_t state;               /* enum tcp_state; set by tcp_set_state only */
-    bool is_bound, is_orphan;    /* in a port's bucket (table.c); its user has closed it */
-    bool was_open;               /* has been ESTABLISHED */
-    uint32_t heap_index;         /* TCP_NO_HEAP: not in the heap (timers.c) */
-    struct tcb *listener;        /* while half-open or waiting to be accepted */
-    struct list sibling;         /* in one of the listener's two lists */
-    struct tcp_backlog *backlog; /* in LISTEN */
+    uint8_t state;            /* enum tcp_state; set by tcp_set_state only */
+    bool is_bound, is_orphan; /* in a port's bucket (table.c); its user has closed it */
+    bool was_open;            /* has been ESTABLISHED */
+    uint16_t offered;         /* bytes of segment that the peer takes; 0: not known yet. Owner: size.c */
+    uint32_t heap_index;      /* TCP_NO_HEAP: not in the heap (timers.c) */
+    struct tcb *listener;     /* while half-open or waiting to be accepted */
+    struct list sibling;      /* in one of the listener's two lists */
+    union {
+        struct tcp_backlog *backlog; /* in LISTEN */
+        struct tcp_hole *hole;       /* else: a suspected black hole; mostly null. Owner: size.c */
+    };
     struct tcb *next_bound;
 
     /* Where it stands in line. Owner: output.c (due), user.c (changed), timers.c (heap). */
@@ -193,7 +197,7 @@ struct tcb {
         struct sequence small; /* end of the last segment that was not full (Minshall's Nagle) */
         struct sequence fin;   /* our FIN, if fin_sent */
         uint32_t wnd, wnd_max; /* bytes */
-        uint16_t mss;
+        uint16_t mss;          /* bytes of text in a full segment. Owner: size.c */
         uint8_t shift;
     } snd;
     struct buffer send;
@@ -604,6 +608,18 @@ void tcp_ecn_acked(struct tcp *tcp, struct tcb *tcb, const struct tcp_header *he
 bool tcp_ecn_cwr_due(const struct tcb *tcb);
 /* New data is about to leave. */
 void tcp_ecn_mark(struct tcb *tcb, struct tcp_departure *out);
+
+/* ---- size.c ---- */
+/* The peer takes segments of so many bytes, options included. */
+void tcp_size_agree(struct tcp *tcp, struct tcb *tcb, uint16_t offered);
+/* The retransmission timer has run out; `retries` counts it. */
+void tcp_size_timed_out(struct tcp *tcp, struct tcb *tcb);
+/* snd.una has moved. */
+void tcp_size_acked(struct tcp *tcp, struct tcb *tcb, net_time now);
+/* Bytes of text of the one segment that is to try the full length; 0: none is. */
+uint32_t tcp_size_probe(const struct tcb *tcb);
+/* `length` bytes have been sent. */
+void tcp_size_sent(struct tcb *tcb, struct sequence seq, uint32_t length, bool resend);
 
 /* ---- isn.c ---- */
 /* RFC 6528: a clock of 4 us ticks plus a keyed hash of the two ends. */

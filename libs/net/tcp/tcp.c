@@ -2,8 +2,6 @@
 #include <net/tcp/tcb.h>
 #include <net/tcp/user.h>
 
-#define MTU_LEAST 552 /* a path that says it carries less is taken for a liar, as Linux does */
-
 static uint32_t power_of_two(uint32_t least) {
     return least <= 16 ? 16 : UINT32_C(1) << (32 - __builtin_clz(least - 1));
 }
@@ -75,23 +73,8 @@ void tcp_unreachable(struct tcp *tcp, const struct tcp_key *key, struct sequence
     }
 }
 
-/* What was too large goes out again at once in smaller pieces; that is no sign of congestion (RFC 1191 6.2).
- */
-void tcp_too_large(struct tcp *tcp, const struct tcp_key *key, struct sequence seq, uint16_t mtu,
-                   net_time now) {
-    struct tcb *tcb = find_quoted(tcp, key, seq);
-    if (tcb == NULL || tcb->state < TCP_ESTABLISHED) {
-        tcp->counters->icmp_unmatched++;
-        return;
-    }
-    uint32_t mss = tcp_max(mtu, MTU_LEAST) - IPV4_HEADER - TCP_HEADER - tcp_clock_length(&tcb->clock);
-    if (mss >= tcb->snd.mss) {
-        return;
-    }
-    tcb->snd.mss = (uint16_t)mss;
-    tcb->congestion.mss = (uint16_t)mss;
-    tcp_recovery_too_large(tcb);
-    tcp_check_output(tcp, tcb, now);
+bool tcp_is_on_its_way(const struct tcp *tcp, const struct tcp_key *key, struct sequence seq) {
+    return find_quoted(tcp, key, seq) != NULL;
 }
 
 bool tcp_entry_next(const struct tcp *tcp, uint32_t *cursor, struct tcp_info *info) {

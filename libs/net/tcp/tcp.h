@@ -83,10 +83,11 @@ bool tcp_input(struct tcp *tcp, const struct tcp_segment *segment, net_time now)
 /* The network says that the segment `seq` of this connection did not get through (ICMP; RFC 5927, RFC
  * 9293 3.9.2.2). error: what it means; only a connection that is being opened dies of it, others try on. */
 void tcp_unreachable(struct tcp *tcp, const struct tcp_key *key, struct sequence seq, enum error error);
-/* It did not fit into `mtu` bytes somewhere on its way (RFC 1191): smaller segments from now on. 0: unknown.
+/* May the segment `seq` of this connection be on its way? What says so of another is not believed (RFC 5927).
  */
-void tcp_too_large(struct tcp *tcp, const struct tcp_key *key, struct sequence seq, uint16_t mtu,
-                   net_time now);
+bool tcp_is_on_its_way(const struct tcp *tcp, const struct tcp_key *key, struct sequence seq);
+/* Its segments must fit into `mtu` bytes from now on (RFC 1191), and what is out did not. */
+void tcp_too_large(struct tcp *tcp, const struct tcp_key *key, uint16_t mtu, net_time now);
 
 /* ---- Out ---- */
 
@@ -99,6 +100,9 @@ struct tcp_turn {
 /* Whose turn is it? false: nobody has anything to send. The same answer until tcp_compose, tcp_park or
  * tcp_give_up. */
 bool tcp_due(struct tcp *tcp, struct tcp_turn *turn, net_time now);
+
+/* Before tcp_compose: the way there carries packets of `mtu` bytes. */
+void tcp_set_path(struct tcp *tcp, const struct tcp_turn *turn, uint16_t mtu);
 
 struct tcp_departure {
     struct tcp_key key;

@@ -193,6 +193,7 @@ static void time_out(struct tcp *tcp, struct tcb *tcb) {
 static void retransmit(struct tcp *tcp, struct tcb *tcb, net_time now) {
     tcb->retries++;
     tcp->counters->tcp_timeouts++;
+    tcp_size_timed_out(tcp, tcb);
     rtt_back_off(&tcb->rtt);
     if (tcb->state == TCP_SYN_SENT || tcb->state == TCP_SYN_RECEIVED) {
         tcb->syn_due = true;

@@ -222,11 +222,18 @@ struct udp_socket *udp_input_to_all(struct udp *udp, const struct udp_arrival *a
     return NULL;
 }
 
+bool udp_may_have_sent(struct udp *udp, const struct net_endpoint *local, const struct net_endpoint *peer) {
+    return find(udp, local, peer) != NULL;
+}
+
 struct udp_socket *udp_report(struct udp *udp, const struct net_endpoint *local,
                               const struct net_endpoint *peer, enum error error) {
     struct udp_socket *socket = find(udp, local, peer);
     if (socket == NULL || !is_connected(socket)) {
         return NULL; /* who sends to many could not tell whom the error is about */
+    }
+    if (error == ERR_MESSAGE_SIZE && socket->discovery == UDP_DISCOVER_NEVER) {
+        return NULL; /* it is cut from now on */
     }
     socket->error = error;
     return socket;

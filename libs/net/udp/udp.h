@@ -110,6 +110,8 @@ struct udp_socket *udp_input_to_all(struct udp *udp, const struct udp_arrival *a
 /* Takes in a datagram. Returns the socket that it is for, even if its queue was full (counted); null: nobody
  * listens. */
 struct udp_socket *udp_input(struct udp *udp, const struct udp_arrival *arrival);
+/* Is there a socket that may have sent from `local` to `peer`? */
+bool udp_may_have_sent(struct udp *udp, const struct net_endpoint *local, const struct net_endpoint *peer);
 /* The socket, connected ones only, that sent from `local` to `peer`; its pending error is set. Null: none. */
 struct udp_socket *udp_report(struct udp *udp, const struct net_endpoint *local,
                               const struct net_endpoint *peer, enum error error);

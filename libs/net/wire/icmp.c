@@ -49,7 +49,9 @@ enum error icmp_parse_quote(struct span bytes, struct icmp_quote *quote) {
     struct reader reader = reader_of(bytes);
     *quote = (struct icmp_quote){0};
     uint8_t version = read_u8(&reader);
-    (void)read_bytes(&reader, 5);
+    (void)read_u8(&reader);
+    quote->length = read_be16(&reader);
+    (void)read_be16(&reader);
     uint16_t offset = read_be16(&reader) & 0x1fff;
     (void)read_u8(&reader);
     quote->protocol = read_u8(&reader);

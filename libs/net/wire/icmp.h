@@ -51,6 +51,7 @@ void icmp_write(struct writer *writer, const struct icmp_message *message);
 struct icmp_quote {
     uint32_t source, destination;
     uint8_t protocol;
+    uint16_t length;                        /* of the whole packet, as it says */
     uint16_t source_port, destination_port; /* TCP and UDP; 0 for others */
     struct sequence sequence;               /* TCP */
 };

@@ -202,7 +202,7 @@ static void errors_tell_what_they_are_about(void **state) {
     assert_int_equal(report.error, ERR_MESSAGE_SIZE);
     assert_int_equal(report.mtu, 1400);
     assert_true(read_error(ICMP_UNREACHABLE, ICMP_FRAGMENTATION_NEEDED, 20, &report));
-    assert_int_equal(report.mtu, IPV4_MINIMUM_MTU);
+    assert_int_equal(report.mtu, 20);
     assert_true(read_error(ICMP_TIME_EXCEEDED, 0, 0, &report));
     assert_int_equal(report.error, ERR_HOST_UNREACHABLE);
     assert_false(read_error(ICMP_SOURCE_QUENCH, 0, 0, &report));

@@ -28,6 +28,7 @@ typedef uint16_t in_port_t;
 #define IP_TOS          1
 #define IP_TTL          2
 #define IP_MTU_DISCOVER 10
+#define IP_MTU          14 /* read only: of a connected socket */
 
 /* Values of IP_MTU_DISCOVER. */
 #define IP_PMTUDISC_DONT  0 /* never DF */
