@@ -83,6 +83,8 @@ void congestion_timed_out(struct congestion *congestion, uint32_t flight, bool a
     congestion->cwnd = congestion->mss;
     congestion->counted = 0;
     congestion->answered = false; /* slow start goes on from here */
+    congestion->cubic.w_max = 0;  /* and where it ends, a level curve begins (RFC 9438 4.8) */
+    congestion->cubic.epoch_start = 0;
 }
 
 void congestion_restart(struct congestion *congestion, uint32_t rto, net_time now) {

@@ -97,6 +97,41 @@ static void who_loses_sooner_leaves_room(void **state) {
     assert_int_equal(congestion.ssthresh, 49 * MSS);
 }
 
+/* 4.8: after a timeout the curve begins level, where slow start has ended. */
+static void a_timeout_begins_a_new_curve(void **state) {
+    (void)state;
+    struct congestion congestion;
+    net_time now = NET_SECOND;
+    start(&congestion, &CONGESTION_CUBIC, 100);
+    congestion_timed_out(&congestion, congestion.cwnd, false);
+    assert_int_equal(congestion.cwnd, MSS);
+    assert_int_equal(congestion.ssthresh, 49 * MSS);
+    while (congestion.cwnd < congestion.ssthresh) {
+        round_trip(&congestion, &now);
+    }
+    uint32_t begun = congestion.cwnd;
+    congestion_acked(&congestion, MSS, RTT, now);
+    assert_int_equal(congestion.cubic.k, 0);
+    assert_true(congestion.cubic.w_max <= begun + MSS);
+}
+
+/* What was no loss changes nothing (4.9), and what has grown meanwhile stays. */
+static void a_loss_is_undone(void **state) {
+    (void)state;
+    struct congestion congestion;
+    struct congestion_memory memory;
+    start(&congestion, &CONGESTION_CUBIC, 100);
+    congestion_save(&congestion, &memory);
+    congestion_timed_out(&congestion, congestion.cwnd, false);
+    congestion_restore(&congestion, &memory);
+    assert_int_equal(congestion.cwnd, 70 * MSS);
+    assert_int_equal(congestion.ssthresh, 70 * MSS);
+    assert_int_equal(congestion.cubic.w_max, 100 * MSS);
+    congestion.cwnd = 80 * MSS;
+    congestion_restore(&congestion, &memory);
+    assert_int_equal(congestion.cwnd, 80 * MSS);
+}
+
 /* By the most that was out in a round trip; a new one begins when what was sent then has arrived. */
 static void the_window_is_used_or_not(void **state) {
     struct congestion congestion;
@@ -161,6 +196,8 @@ int main(void) {
         cmocka_unit_test(cubic_is_no_worse_than_new_reno),
         cmocka_unit_test(who_loses_sooner_leaves_room),
         cmocka_unit_test(the_window_is_used_or_not),
+        cmocka_unit_test(a_timeout_begins_a_new_curve),
+        cmocka_unit_test(a_loss_is_undone),
         cmocka_unit_test(a_mark_and_a_loss_are_one_reduction),
         cmocka_unit_test(a_mark_never_widens),
     };

@@ -374,6 +374,43 @@ static void test_slow_start(void **state) {
     QUIET();
 }
 
+/* After a pause of more than a timeout the network is asked anew: no more than the initial window (RFC 5681
+ * 4.1). */
+static void test_restart_after_idle(void **state) {
+    struct script *s = *state;
+    script_reach(s, TCP_ESTABLISHED);
+    script_send(s, 30 * MSS);
+    take_full(s, 1, 10);
+    for (uint32_t i = 2; i <= 10; i += 2) {
+        IN(.flags = ACK, .seq = 1, .ack = 1 + i * MSS);
+        take_full(s, 1 + (6 + 2 * i) * MSS, 4);
+    }
+    IN(.flags = ACK, .seq = 1, .ack = 1 + 30 * MSS);
+    PASS(NET_SECOND);
+    script_send(s, 20 * MSS);
+    take_full(s, 1 + 30 * MSS, 10);
+    QUIET();
+}
+
+/* A SYN that had to go twice: one segment must do for a start (RFC 5681 3.1), and nothing has been measured,
+ * so it waits three seconds (RFC 6298 5.7). */
+static void test_lost_syn(void **state) {
+    struct script *s = *state;
+    script_connect(s);
+    OUT(.flags = SYN);
+    PASS(NET_SECOND);
+    OUT(.flags = SYN);
+    IN(.flags = SYN | ACK, .seq = 0, .ack = 1, .mss = MSS);
+    OUT(.flags = ACK, .seq = 1, .ack = 1);
+    script_send(s, 3 * MSS);
+    take_full(s, 1, 1);
+    QUIET();
+    PASS(3 * NET_SECOND - 1);
+    QUIET();
+    PASS(1);
+    take_full(s, 1, 1);
+}
+
 /* ---- Offload ---- */
 
 static void test_segments_cut_by_the_device(void **state) {
@@ -416,6 +453,8 @@ int main(void) {
         WITH(test_partial_ack),
         WITH(test_what_is_no_duplicate),
         WITH(test_slow_start),
+        WITH(test_restart_after_idle),
+        WITH(test_lost_syn),
         cmocka_unit_test(test_segments_cut_by_the_device),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

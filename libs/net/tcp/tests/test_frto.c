@@ -114,6 +114,18 @@ static void test_nothing_new(void **state) {
     assert_int_equal(counters(s)->tcp_spurious_timeouts, 0);
 }
 
+/* While a timeout is being made good an ACK lets the window grow by one segment only (RFC 3465 2.3). */
+static void test_growth_after_a_timeout(void **state) {
+    struct script *s = *state;
+    script_send(s, 8 * MSS);
+    take_full(s, 0, 8);
+    PASS(300 * MS);
+    take_full(s, 0, 1);
+    acked(s, 4);
+    take_full(s, 4, 2);
+    QUIET();
+}
+
 #define WITH(test)  cmocka_unit_test_setup_teardown(test, loss_setup, loss_teardown)
 #define PLAIN(test) cmocka_unit_test_setup_teardown(test, setup_plain, loss_teardown)
 
@@ -122,7 +134,7 @@ int main(void) {
         WITH(test_spurious_with_sack),    WITH(test_spurious_in_two_steps),
         WITH(test_genuine_with_sack),     PLAIN(test_spurious_without_sack),
         PLAIN(test_genuine_without_sack), PLAIN(test_a_jump_proves_nothing_without_sack),
-        PLAIN(test_nothing_new),
+        PLAIN(test_nothing_new),          PLAIN(test_growth_after_a_timeout),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
