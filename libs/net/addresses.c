@@ -15,24 +15,29 @@ static void addresses_changed(struct net *net) {
     ways_changed(net);
 }
 
-static enum error bring_address(struct net *net, uint32_t address, uint8_t prefix_length,
+static enum error bring_address(struct net *net, uint8_t interface, uint32_t address, uint8_t prefix_length,
                                 enum net_origin origin, net_time now) {
-    bool careful = net->config.probe;
-    enum error error = routes_add_address(&net->routes, address, prefix_length, origin, careful);
+    struct interface_address own = {.address = address,
+                                    .prefix_length = prefix_length,
+                                    .interface = interface,
+                                    .origin = (uint8_t)origin,
+                                    .tentative = net->config.probe};
+    enum error error = routes_add_address(&net->routes, &own);
     if (error == ERR_NONE) {
-        claims_add(&net->claims, address, careful, now);
+        claims_add(&net->interface[interface].claims, address, own.tentative, now);
         addresses_changed(net);
     }
     return error;
 }
 
 static enum error take_address(struct net *net, uint32_t address) {
-    enum error error = routes_remove_address(&net->routes, address);
-    if (error == ERR_NONE) {
-        claims_remove(&net->claims, address);
-        addresses_changed(net);
+    const struct interface_address *own = routes_entry(&net->routes, address);
+    if (own == NULL) {
+        return ERR_NOT_FOUND;
     }
-    return error;
+    claims_remove(&net->interface[own->interface].claims, address);
+    addresses_changed(net);
+    return routes_remove_address(&net->routes, address);
 }
 
 /* A default route that nobody asked to be checked: where it leads nowhere, nothing is lost. */
@@ -65,7 +70,7 @@ void addresses_start(struct net *net, net_time now) {
         return;
     }
     bool has_one = config->address.family == NET_IPV4;
-    if (!has_one || bring_address(net, address, config->prefix_length, NET_FROM_USER, now) != ERR_NONE) {
+    if (!has_one || bring_address(net, 0, address, config->prefix_length, NET_FROM_USER, now) != ERR_NONE) {
         return;
     }
     net->gateway_waits = config->probe;
@@ -74,9 +79,9 @@ void addresses_start(struct net *net, net_time now) {
     }
 }
 
-void addresses_restart(struct net *net, bool came, net_time now) {
-    claims_restart(&net->claims, net->neighbours.mac, now);
-    if (came && net->config.dhcp) {
+void addresses_restart(struct net *net, struct interface *interface, bool came, net_time now) {
+    claims_restart(&interface->claims, interface->mac, now);
+    if (interface->number == 0 && came && net->config.dhcp) {
         dhcp_start(&net->dhcp, now);
     }
 }
@@ -119,7 +124,7 @@ static void follow_lease(struct net *net, net_time now) {
     if (!bound) {
         return;
     }
-    (void)!bring_address(net, lease->address, lease->prefix_length, NET_FROM_LEASE, now);
+    (void)!bring_address(net, 0, lease->address, lease->prefix_length, NET_FROM_LEASE, now);
     if (routes_is_own(&net->routes, lease->address)) {
         use_lease(net, now);
     }
@@ -153,15 +158,15 @@ static void lost(struct net *net, uint32_t address, net_time now) {
         dhcp_conflict(&net->dhcp, address, now);
     } else if (own->tentative) {
         routes_refuse(&net->routes, address);
-        claims_remove(&net->claims, address);
+        claims_remove(&net->interface[own->interface].claims, address);
         addresses_changed(net);
     }
 }
 
-static void take_news(struct net *net, net_time now) {
+static void take_news(struct net *net, struct claims *claims, net_time now) {
     for (;;) {
         uint32_t address;
-        switch (claims_take_news(&net->claims, &address)) {
+        switch (claims_take_news(claims, &address)) {
         case CLAIM_WON: won(net, address, now); break;
         case CLAIM_LOST: lost(net, address, now); break;
         case CLAIM_NOTHING: return;
@@ -170,10 +175,12 @@ static void take_news(struct net *net, net_time now) {
 }
 
 void addresses_pass_time(struct net *net, net_time now) {
-    if (claims_deadline(&net->claims) <= now) {
-        claims_expire(&net->claims, now);
+    for (struct interface *i = net_next_interface(net, NULL); i != NULL; i = net_next_interface(net, i)) {
+        if (i->up && claims_deadline(&i->claims) <= now) {
+            claims_expire(&i->claims, now);
+        }
+        take_news(net, &i->claims, now);
     }
-    take_news(net, now);
     if (dhcp_deadline(&net->dhcp) <= now) {
         dhcp_expire(&net->dhcp, now);
     }
@@ -184,12 +191,16 @@ void addresses_pass_time(struct net *net, net_time now) {
 
 /* ---- Calls: addresses ---- */
 
-enum error net_address_add(struct net *net, const struct net_address *address, uint8_t prefix_length,
-                           net_time now) {
-    if (address->family != NET_IPV4) {
+static bool is_there(const struct net *net, uint32_t interface) {
+    return interface < net->interface_count && net->interface[interface].used;
+}
+
+enum error net_address_add(struct net *net, uint32_t interface, const struct net_address *address,
+                           uint8_t prefix_length, net_time now) {
+    if (address->family != NET_IPV4 || !is_there(net, interface)) {
         return ERR_INVALID;
     }
-    return bring_address(net, net_ipv4_value(address), prefix_length, NET_FROM_USER, now);
+    return bring_address(net, (uint8_t)interface, net_ipv4_value(address), prefix_length, NET_FROM_USER, now);
 }
 
 enum error net_address_remove(struct net *net, const struct net_address *address, net_time now) {
@@ -204,6 +215,7 @@ bool net_address_next(const struct net *net, uint32_t *cursor, struct net_own_ad
     const struct interface_address *own = &net->routes.address[(*cursor)++];
     *address = (struct net_own_address){.address = net_ipv4(own->address),
                                         .prefix_length = own->prefix_length,
+                                        .interface = own->interface,
                                         .origin = own->origin,
                                         .secondary = routes_is_secondary(&net->routes, own),
                                         .tentative = own->tentative,
@@ -216,6 +228,7 @@ bool net_address_next(const struct net *net, uint32_t *cursor, struct net_own_ad
 static bool read_route(const struct net_route *from, struct route *to) {
     *to = (struct route){.prefix = net_ipv4_value(&from->destination),
                          .prefix_length = from->prefix_length,
+                         .interface = from->interface,
                          .origin = NET_FROM_USER,
                          .gateway = net_ipv4_value(&from->gateway),
                          .source = net_ipv4_value(&from->source),
@@ -227,7 +240,7 @@ static bool read_route(const struct net_route *from, struct route *to) {
 enum error net_route_add(struct net *net, const struct net_route *given, net_time now) {
     (void)now;
     struct route route;
-    if (!read_route(given, &route)) {
+    if (!read_route(given, &route) || !is_there(net, given->interface)) {
         return ERR_INVALID;
     }
     enum error error = routes_check(&net->routes, &route);
@@ -262,6 +275,7 @@ bool net_route_next(const struct net *net, uint32_t *cursor, struct net_route *o
     const struct route *route = &net->routes.route[(*cursor)++];
     *out = (struct net_route){.destination = net_ipv4(route->prefix),
                               .prefix_length = route->prefix_length,
+                              .interface = route->interface,
                               .origin = route->origin,
                               .gateway = given_or_none(route->gateway),
                               .source = given_or_none(route->source),
@@ -278,20 +292,29 @@ enum error net_neighbour_add(struct net *net, const struct net_address *address,
         routes_is_own(&net->routes, value) || !mac_is_station(mac_of(mac))) {
         return ERR_INVALID;
     }
+    struct path path = routes_find(&net->routes, value, 0);
     net->settled = false;
-    return neighbour_set(&net->neighbours, value, mac_of(mac), now);
+    return neighbour_set(&net->interface[path.interface].neighbours, value, mac_of(mac), now);
 }
 
 enum error net_neighbour_remove(struct net *net, const struct net_address *address, net_time now) {
+    enum error error = ERR_NOT_FOUND;
     net->settled = false;
-    return address->family == NET_IPV4 ? neighbour_remove(&net->neighbours, net_ipv4_value(address), now)
-                                       : ERR_NOT_FOUND;
+    for (struct interface *i = net_next_interface(net, NULL); i != NULL; i = net_next_interface(net, i)) {
+        if (address->family == NET_IPV4 &&
+            neighbour_remove(&i->neighbours, net_ipv4_value(address), now) == ERR_NONE) {
+            error = ERR_NONE;
+        }
+    }
+    return error;
 }
 
 void net_neighbour_flush(struct net *net, net_time now) {
     (void)now;
     net->settled = false;
-    neighbours_flush(&net->neighbours);
+    for (struct interface *i = net_next_interface(net, NULL); i != NULL; i = net_next_interface(net, i)) {
+        neighbours_flush(&i->neighbours);
+    }
 }
 
 static uint8_t state_of(const struct neighbour *neighbour, net_time now) {
@@ -307,33 +330,68 @@ static uint8_t state_of(const struct neighbour *neighbour, net_time now) {
     }
 }
 
+/* The cursor counts the places of all tables, one table after the other. */
 bool net_neighbour_next(const struct net *net, uint32_t *cursor, struct net_neighbour *out) {
-    const struct neighbour *neighbour = neighbour_next(&net->neighbours, cursor, net->latest);
-    if (neighbour == NULL) {
-        return false;
+    for (; *cursor / NEIGHBOURS_MAX < net->interface_count;) {
+        const struct interface *interface = &net->interface[*cursor / NEIGHBOURS_MAX];
+        uint32_t first = *cursor / NEIGHBOURS_MAX * NEIGHBOURS_MAX, place = *cursor - first;
+        const struct neighbour *neighbour = NULL;
+        if (interface->used) {
+            neighbour = neighbour_next(&interface->neighbours, &place, net->latest);
+        }
+        if (neighbour == NULL) {
+            *cursor = (*cursor / NEIGHBOURS_MAX + 1) * NEIGHBOURS_MAX;
+            continue;
+        }
+        *cursor = first + place;
+        *out = (struct net_neighbour){.address = net_ipv4(neighbour->address),
+                                      .state = state_of(neighbour, net->latest),
+                                      .interface = interface->number};
+        memcpy(out->mac, neighbour->mac.bytes, sizeof out->mac);
+        return true;
     }
-    *out = (struct net_neighbour){.address = net_ipv4(neighbour->address),
-                                  .state = state_of(neighbour, net->latest)};
-    memcpy(out->mac, neighbour->mac.bytes, sizeof out->mac);
-    return true;
+    return false;
 }
 
 /* ---- What there is to see ---- */
 
-void net_interface(const struct net *net, struct net_interface *interface) {
-    const struct interface_address *first = routes_first(&net->routes);
-    *interface = (struct net_interface){.mtu = net->config.mtu, .up = net->up};
-    memcpy(interface->mac, net->config.mac, sizeof interface->mac);
-    if (first != NULL) {
-        interface->bound = true;
-        interface->address = net_ipv4(first->address);
-        interface->prefix_length = first->prefix_length;
-    }
-    for (uint32_t i = net->routes.route_count; i-- > 0;) {
-        if (net->routes.route[i].prefix_length == 0) {
-            interface->gateway = net_ipv4(net->routes.route[i].gateway);
+/* The first address that the link may use; null: none. */
+static const struct interface_address *first_of(const struct net *net, uint32_t number) {
+    for (uint32_t i = 0; i < net->routes.address_count; i++) {
+        const struct interface_address *own = &net->routes.address[i];
+        if (own->interface == number && !own->tentative) {
+            return own;
         }
     }
+    return NULL;
+}
+
+bool net_interface_at(const struct net *net, uint32_t number, struct net_interface *out) {
+    if (!is_there(net, number)) {
+        return false;
+    }
+    const struct interface *interface = &net->interface[number];
+    const struct interface_address *first = first_of(net, number);
+    *out = (struct net_interface){.mtu = interface->mtu,
+                                  .up = interface->up,
+                                  .bound = first != NULL,
+                                  .frames_in = interface->frames_in,
+                                  .frames_out = interface->frames_out};
+    memcpy(out->mac, interface->mac.bytes, sizeof out->mac);
+    if (first != NULL) {
+        out->address = net_ipv4(first->address);
+        out->prefix_length = first->prefix_length;
+    }
+    for (uint32_t i = net->routes.route_count; i-- > 0;) {
+        if (net->routes.route[i].prefix_length == 0 && net->routes.route[i].interface == number) {
+            out->gateway = net_ipv4(net->routes.route[i].gateway);
+        }
+    }
+    return true;
+}
+
+void net_interface(const struct net *net, struct net_interface *interface) {
+    (void)net_interface_at(net, 0, interface); /* the first is always there */
     for (uint32_t i = 0; i < net->dns.server_count && i < 3; i++) {
         interface->dns[i] = net->dns.server[i];
     }

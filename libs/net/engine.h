@@ -42,6 +42,19 @@ struct socket {
     };
 };
 
+/* A link: what is known of it and of who is on it. */
+struct interface {
+    uint8_t number;
+    bool used, up;
+    struct mac mac;
+    uint16_t mtu;
+    bool checksum_out, segment_out;
+    uint64_t frames_in, frames_out;
+    struct neighbours neighbours;
+    struct claims claims;
+    struct igmp igmp;
+};
+
 struct owner {
     bool used;
     struct list sockets;
@@ -49,16 +62,17 @@ struct owner {
 
 struct net {
     struct net_config config;
-    bool up;
+    bool up;      /* any link is */
     bool settled; /* net_transmit has found nothing to send since something last happened */
     bool address_changed;
     bool gateway_waits; /* the configured address is being probed, its gateway comes later */
     bool asking;        /* some name may be looked for: dns has to be asked about its time and its turn */
     struct net_counters counters;
     struct random random;
-    bool comes_back;       /* the frame just made is for us too: a broadcast, or a group that we are in */
-    bool pieces_come_back; /* the same for what the cutter is at */
-    net_time latest;       /* the last `now` of net_receive or net_transmit */
+    bool comes_back; /* the frame just made is for us too: a broadcast, or a group that we are in */
+    struct interface *cutting_for; /* where what the cutter is at leaves */
+    bool pieces_come_back;         /* the same for what the cutter is at */
+    net_time latest;               /* the last `now` of net_receive or net_transmit */
 
     struct arena arena;
     struct socket *sockets;
@@ -69,19 +83,18 @@ struct net {
 
     /* What each packet meets comes first, so that it lies on few pages. */
     uint32_t turn;       /* which protocol may send first */
-    uint32_t generation; /* of the neighbours, when those who waited for one were last woken */
+    uint32_t generation; /* sum of that of all neighbours, when those who waited for one were last woken */
     struct tcp *tcp;
     struct routes routes;
-    struct neighbours neighbours;
-    struct claims claims;
     struct path_mtus mtus;
+    struct interface *interface; /* `interface_count` of them; the first is always used */
+    uint32_t interface_count;
     struct identities identities;
     struct cutter cutter;
     struct reassembler reassembler;
     struct dhcp dhcp;
     struct udp udp;
     struct icmp icmp;
-    struct igmp igmp;
     struct dns dns;
 };
 
@@ -92,13 +105,15 @@ void net_pass_time(struct net *net, net_time now);
 
 /* Bytes of IP packet that fit on the way to `destination`. */
 uint16_t net_path_mtu(const struct net *net, uint32_t destination, net_time now);
+/* The next link after `interface` (null: the first) that is there; null: no more. */
+struct interface *net_next_interface(const struct net *net, const struct interface *interface);
 
 /* ---- addresses.c ---- */
 
 /* The address of the configuration, or DHCP. */
 void addresses_start(struct net *net, net_time now);
 /* The link came up, or another device took over. */
-void addresses_restart(struct net *net, bool came, net_time now);
+void addresses_restart(struct net *net, struct interface *interface, bool came, net_time now);
 /* Follows what became of addresses that are claimed, and the lease. */
 void addresses_pass_time(struct net *net, net_time now);
 

@@ -60,26 +60,27 @@ static void merge(struct igmp_filter *filter, const struct membership *one) {
     }
 }
 
-/* What all sockets together want of a group. */
-static struct igmp_filter wanted(const struct net *net, uint32_t group) {
+/* What all sockets together want of a group on a link. */
+static struct igmp_filter wanted(const struct net *net, uint32_t group, uint8_t interface) {
     struct igmp_filter filter = {0};
     for (uint32_t i = 0; i < net->sockets_touched; i++) {
         const struct socket *socket = &net->sockets[i];
         const struct memberships *memberships =
             socket->type == NET_DATAGRAM ? socket->datagram->udp.memberships : NULL;
         for (uint8_t m = 0; memberships != NULL && m < memberships->count; m++) {
-            if (memberships->entry[m].group == group) {
-                merge(&filter, &memberships->entry[m]);
+            const struct membership *one = &memberships->entry[m];
+            if (one->group == group && one->interface == interface) {
+                merge(&filter, one);
             }
         }
     }
     return filter;
 }
 
-static enum error follow(struct net *net, uint32_t group, net_time now) {
-    struct igmp_filter filter = wanted(net, group);
+static enum error follow(struct net *net, uint32_t group, uint8_t interface, net_time now) {
+    struct igmp_filter filter = wanted(net, group, interface);
     net->settled = false;
-    return igmp_set(&net->igmp, group, &filter, now);
+    return igmp_set(&net->interface[interface].igmp, group, &filter, now);
 }
 
 /* ---- The calls ---- */
@@ -91,20 +92,21 @@ void groups_leave_all(struct net *net, struct datagram *datagram) {
     }
     datagram->udp.memberships = NULL;
     for (uint8_t i = 0; i < memberships->count; i++) {
-        (void)!follow(net, memberships->entry[i].group, net->latest); /* less is wanted: it fits */
+        const struct membership *one = &memberships->entry[i];
+        (void)!follow(net, one->group, one->interface, net->latest); /* less is wanted: it fits */
     }
     arena_give(&net->arena, datagram->udp.owner, memberships);
 }
 
 static enum error change(struct memberships *memberships, enum net_group_change what, uint32_t group,
-                         uint32_t source) {
+                         uint8_t interface, uint32_t source) {
     switch (what) {
-    case NET_GROUP_JOIN: return memberships_join(memberships, group);
-    case NET_GROUP_LEAVE: return memberships_leave(memberships, group);
-    case NET_GROUP_JOIN_SOURCE: return memberships_join_source(memberships, group, source);
-    case NET_GROUP_LEAVE_SOURCE: return memberships_leave_source(memberships, group, source);
-    case NET_GROUP_BLOCK: return memberships_block(memberships, group, source);
-    case NET_GROUP_UNBLOCK: return memberships_unblock(memberships, group, source);
+    case NET_GROUP_JOIN: return memberships_join(memberships, group, interface);
+    case NET_GROUP_LEAVE: return memberships_leave(memberships, group, interface);
+    case NET_GROUP_JOIN_SOURCE: return memberships_join_source(memberships, group, interface, source);
+    case NET_GROUP_LEAVE_SOURCE: return memberships_leave_source(memberships, group, interface, source);
+    case NET_GROUP_BLOCK: return memberships_block(memberships, group, interface, source);
+    case NET_GROUP_UNBLOCK: return memberships_unblock(memberships, group, interface, source);
     }
     return ERR_INVALID;
 }
@@ -123,17 +125,27 @@ static enum error need_memberships(struct net *net, struct datagram *datagram) {
     return error;
 }
 
-static bool names_us(const struct net *net, const struct net_address *interface) {
-    return net_address_is_any(interface) ||
-           (interface->family == NET_IPV4 && routes_is_own(&net->routes, net_ipv4_value(interface)));
+/* The link that a membership is for: that of the address it names, else that of the route to the group.
+ * False: the address is not ours. */
+static bool find_interface(const struct net *net, const struct net_membership *given, uint8_t *interface) {
+    uint32_t address = net_ipv4_value(&given->interface);
+    if (net_address_is_any(&given->interface)) {
+        *interface = routes_find(&net->routes, net_ipv4_value(&given->group), 0).interface;
+        return true;
+    }
+    if (given->interface.family != NET_IPV4 || !routes_is_own(&net->routes, address)) {
+        return false;
+    }
+    *interface = routes_entry(&net->routes, address)->interface;
+    return true;
 }
 
 static enum error change_and_follow(struct net *net, struct datagram *datagram, enum net_group_change what,
-                                    const struct net_membership *given, net_time now) {
+                                    const struct net_membership *given, uint8_t interface, net_time now) {
     uint32_t group = net_ipv4_value(&given->group), source = net_ipv4_value(&given->source);
     struct memberships *memberships = datagram->udp.memberships, before = *memberships;
-    enum error error = change(memberships, what, group, source);
-    if (error == ERR_NONE && (error = follow(net, group, now)) != ERR_NONE) {
+    enum error error = change(memberships, what, group, interface, source);
+    if (error == ERR_NONE && (error = follow(net, group, interface, now)) != ERR_NONE) {
         *memberships = before;
     }
     return error;
@@ -149,12 +161,13 @@ enum error net_change_group(struct net *net, net_socket_id id, enum net_group_ch
     if (given->group.family != NET_IPV4 || !ipv4_is_multicast(net_ipv4_value(&given->group))) {
         return ERR_INVALID;
     }
-    if (!names_us(net, &given->interface)) {
+    uint8_t interface;
+    if (!find_interface(net, given, &interface)) {
         return ERR_NOT_FOUND;
     }
     error = need_memberships(net, socket->datagram);
     if (error == ERR_NONE) {
-        error = change_and_follow(net, socket->datagram, what, given, now);
+        error = change_and_follow(net, socket->datagram, what, given, interface, now);
     }
     struct memberships *memberships = socket->datagram->udp.memberships;
     if (memberships != NULL && memberships->count == 0) {

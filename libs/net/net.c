@@ -18,7 +18,7 @@
 /* ---- Layout ---- */
 
 struct layout {
-    size_t sockets, owners, tcp, arena; /* offsets */
+    size_t interfaces, sockets, owners, tcp, arena; /* offsets */
     struct tcp_config tcp_config;
     uint32_t owners_max;
 };
@@ -50,7 +50,8 @@ static struct layout lay_out(const struct net_config *config, size_t size) {
                                             .no_ecn = config->no_ecn,
                                             .ask_ecn = config->ask_ecn,
                                             .seed = {config->seed[0] ^ 1, config->seed[1]}};
-    layout.sockets = aligned(sizeof(struct net));
+    layout.interfaces = aligned(sizeof(struct net));
+    layout.sockets = aligned(layout.interfaces + config->interfaces_max * sizeof(struct interface));
     layout.owners = aligned(layout.sockets + most * sizeof(struct socket));
     layout.tcp = aligned(layout.owners + layout.owners_max * sizeof(struct owner));
     layout.arena = aligned(layout.tcp + tcp_size(&layout.tcp_config));
@@ -67,6 +68,7 @@ static bool good_growth(uint32_t first, uint32_t most) {
 
 static bool good_config(const struct net_config *config) {
     return config->mtu >= 576 && config->mtu <= 9000 && config->prefix_length <= 32 &&
+           config->interfaces_max >= 1 && config->interfaces_max <= NET_INTERFACES_MAX &&
            config->sockets_max >= 1 && config->sockets_max <= 65535 &&
            good_growth(config->send_buffer, config->send_buffer_max) &&
            good_growth(config->receive_buffer, config->receive_buffer_max) &&
@@ -81,16 +83,32 @@ static size_t reassembly_budget(const struct net *net) {
     return budget > size / 2 ? size / 2 : budget;
 }
 
+/* Takes over what the device says of itself. */
+static void set_link(struct interface *interface, const struct net_config *config, bool up) {
+    interface->up = up;
+    interface->mac = mac_of(config->mac);
+    interface->mtu = config->mtu;
+    interface->checksum_out = config->checksum_out;
+    interface->segment_out = config->segment_out;
+}
+
+static void init_interface(struct net *net, struct interface *interface, const struct net_config *config) {
+    interface->used = true;
+    interface->number = (uint8_t)(interface - net->interface);
+    set_link(interface, config, true);
+    neighbours_init(&interface->neighbours, interface->mac, &net->counters);
+    claims_init(&interface->claims, interface->mac, &net->random, &net->counters);
+    igmp_init(&interface->igmp, &net->random, &net->counters);
+}
+
 static void init_protocols(struct net *net, net_time now) {
     uint64_t key[2] = {random_u64(&net->random), random_u64(&net->random)};
     identities_init(&net->identities, &net->random);
     cutter_init(&net->cutter, &net->arena, &net->counters);
     reassembly_init(&net->reassembler, &net->arena, &net->counters, reassembly_budget(net), key);
     struct mac mac = mac_of(net->config.mac);
-    neighbours_init(&net->neighbours, mac, &net->counters);
-    claims_init(&net->claims, mac, &net->random, &net->counters);
+    init_interface(net, &net->interface[0], &net->config);
     icmp_init(&net->icmp, &net->arena, &net->counters, now);
-    igmp_init(&net->igmp, &net->random, &net->counters);
     udp_init(&net->udp, &net->arena, net->arena.blocks * ARENA_BLOCK / DATAGRAMS_SHARE, &net->counters);
     dhcp_init(&net->dhcp, mac, net->config.host_name, &net->random, &net->counters);
     dns_init(&net->dns, &net->random, &net->counters);
@@ -108,6 +126,7 @@ static uint32_t grown_default(const struct net_config *config, uint32_t first, s
 }
 
 static void fill_in_defaults(struct net_config *config, size_t size) {
+    config->interfaces_max = config->interfaces_max == 0 ? 1 : config->interfaces_max;
     config->send_buffer = config->send_buffer == 0 ? BUFFER_DEFAULT : config->send_buffer;
     config->receive_buffer = config->receive_buffer == 0 ? BUFFER_DEFAULT : config->receive_buffer;
     if (config->send_buffer_max == 0) {
@@ -134,6 +153,8 @@ enum error net_init(struct net **out, const struct net_config *given, void *memo
     uint8_t *base = memory;
     net->config = config;
     net->up = true;
+    net->interface = (struct interface *)(base + layout.interfaces);
+    net->interface_count = config.interfaces_max;
     net->sockets = (struct socket *)(base + layout.sockets);
     net->owners = (struct owner *)(base + layout.owners);
     net->owners_max = layout.owners_max;
@@ -157,26 +178,61 @@ enum error net_init(struct net **out, const struct net_config *given, void *memo
     return ERR_NONE;
 }
 
-enum error net_link(struct net *net, const struct net_config *config, bool up, net_time now) {
-    if (config->mtu < 576 || config->mtu > 9000 || (config->segment_out && !config->checksum_out)) {
+/* ---- Links ---- */
+
+struct interface *net_next_interface(const struct net *net, const struct interface *interface) {
+    uint32_t number = interface == NULL ? 0 : interface->number + 1u;
+    for (; number < net->interface_count; number++) {
+        if (net->interface[number].used) {
+            return &net->interface[number];
+        }
+    }
+    return NULL;
+}
+
+/* What goes for all links: TCP makes its segments before it knows over which they leave. */
+static void follow_links(struct net *net) {
+    uint16_t mtu = UINT16_MAX;
+    net->up = false;
+    net->config.checksum_out = net->config.segment_out = true;
+    for (struct interface *i = net_next_interface(net, NULL); i != NULL; i = net_next_interface(net, i)) {
+        net->up |= i->up;
+        mtu = i->mtu < mtu ? i->mtu : mtu;
+        net->config.checksum_out &= i->checksum_out;
+        net->config.segment_out &= i->segment_out;
+    }
+    net->config.mtu = mtu;
+    tcp_set_link(net->tcp, mtu, net->config.segment_out);
+}
+
+enum error net_interface_link(struct net *net, uint32_t number, const struct net_config *config, bool up,
+                              net_time now) {
+    if (number >= net->interface_count || config->mtu < 576 || config->mtu > 9000 ||
+        (config->segment_out && !config->checksum_out)) {
         return ERR_INVALID;
     }
-    memcpy(net->config.mac, config->mac, sizeof config->mac);
-    net->config.mtu = config->mtu;
-    net->config.checksum_out = config->checksum_out;
-    net->config.segment_out = config->segment_out;
-    bool came = up && !net->up;
-    net->up = up;
+    struct interface *interface = &net->interface[number];
+    bool came = up && !interface->up;
     net->settled = false;
-    net->neighbours.mac = mac_of(config->mac);
-    net->dhcp.mac = net->neighbours.mac;
-    tcp_set_link(net->tcp, config->mtu, config->segment_out);
-    neighbours_clear(&net->neighbours);
+    if (!interface->used) {
+        init_interface(net, interface, config);
+    }
+    set_link(interface, config, up);
+    follow_links(net);
+    interface->neighbours.mac = interface->mac;
+    if (number == 0) {
+        net->dhcp.mac = interface->mac;
+    }
+    neighbours_clear(&interface->neighbours);
     if (up) {
-        addresses_restart(net, came, now);
-        igmp_restart(&net->igmp, now);
+        addresses_restart(net, interface, came, now);
+        igmp_restart(&interface->igmp, now);
     }
     return ERR_NONE;
+}
+
+enum error net_link(struct net *net, const struct net_config *config, bool up, net_time now) {
+    return net_interface_link(net, 0, config, up, now);
 }
 
 /* ---- Time ---- */
@@ -194,8 +250,12 @@ static void expire_fragments(struct net *net, net_time now) {
 
 /* Who waited for a neighbour, or for another way, looks again. */
 static void wake_waiting(struct net *net) {
-    if (net->generation != net->neighbours.generation) {
-        net->generation = net->neighbours.generation;
+    uint32_t generation = 0;
+    for (struct interface *i = net_next_interface(net, NULL); i != NULL; i = net_next_interface(net, i)) {
+        generation += i->neighbours.generation;
+    }
+    if (net->generation != generation) {
+        net->generation = generation;
         icmp_wake(&net->icmp);
         udp_wake(&net->udp);
         dhcp_wake(&net->dhcp);
@@ -206,8 +266,10 @@ static void wake_waiting(struct net *net) {
 
 void net_pass_time(struct net *net, net_time now) {
     expire_fragments(net, now);
-    if (neighbours_deadline(&net->neighbours) <= now) {
-        neighbours_expire(&net->neighbours, now);
+    for (struct interface *i = net_next_interface(net, NULL); i != NULL; i = net_next_interface(net, i)) {
+        if (neighbours_deadline(&i->neighbours) <= now) {
+            neighbours_expire(&i->neighbours, now);
+        }
     }
     wake_waiting(net); /* whose own time may be over too */
     addresses_pass_time(net, now);
@@ -221,6 +283,19 @@ void net_pass_time(struct net *net, net_time now) {
     wake_waiting(net);
 }
 
+/* A link that is down has time: nothing of it can be sent. */
+static net_time links_deadline(const struct net *net) {
+    net_time first = NET_NEVER;
+    for (struct interface *i = net_next_interface(net, NULL); i != NULL; i = net_next_interface(net, i)) {
+        if (i->up) {
+            first = net_time_min(first, neighbours_deadline(&i->neighbours));
+            first = net_time_min(first, claims_deadline(&i->claims));
+            first = net_time_min(first, igmp_deadline(&i->igmp));
+        }
+    }
+    return first;
+}
+
 net_time net_deadline(const struct net *net) {
     if (!net->up) {
         return NET_NEVER;
@@ -228,9 +303,7 @@ net_time net_deadline(const struct net *net) {
     if (!net->settled) {
         return 0;
     }
-    net_time first = net_time_min(tcp_deadline(net->tcp), neighbours_deadline(&net->neighbours));
-    first = net_time_min(first, claims_deadline(&net->claims));
-    first = net_time_min(first, igmp_deadline(&net->igmp));
+    net_time first = net_time_min(tcp_deadline(net->tcp), links_deadline(net));
     first = net_time_min(first, dhcp_deadline(&net->dhcp));
     first = net_time_min(first, reassembly_deadline(&net->reassembler));
     return net->asking ? net_time_min(first, dns_deadline(&net->dns)) : first;
@@ -330,6 +403,14 @@ void net_resolve_cancel(struct net *net, uint32_t query) {
 
 /* ---- What there is to see ---- */
 
+static uint32_t count_neighbours(const struct net *net) {
+    uint32_t count = 0;
+    for (struct interface *i = net_next_interface(net, NULL); i != NULL; i = net_next_interface(net, i)) {
+        count += neighbours_count(&i->neighbours, net->latest);
+    }
+    return count;
+}
+
 void net_usage(const struct net *net, struct net_usage *usage) {
     struct tcp_usage tcp;
     tcp_usage(net->tcp, &tcp);
@@ -339,7 +420,7 @@ void net_usage(const struct net *net, struct net_usage *usage) {
                                 .sockets = net->sockets_used,
                                 .connections = tcp.tcbs + tcp.remnants,
                                 .queries = dns_query_count(&net->dns),
-                                .neighbours = neighbours_count(&net->neighbours, net->latest)};
+                                .neighbours = count_neighbours(net)};
 }
 
 const struct net_counters *net_counters(const struct net *net) {

@@ -16,6 +16,8 @@
 
 struct net;
 
+#define NET_INTERFACES_MAX 4
+
 /* ---- Life ---- */
 
 struct net_config {
@@ -28,10 +30,13 @@ struct net_config {
     struct net_address gateway; /* family 0: none */
     struct net_address dns[3];  /* family 0: none */
     char host_name[32];         /* for DHCP option 12; may be empty */
-    uint32_t sockets_max;       /* sockets of all kinds, 1..65535 */
-    uint32_t owner_budget;      /* bytes of stream memory that one owner may hold */
-    uint32_t send_buffer;       /* bytes per TCP socket to begin with, a power of two; 0: 64 KiB */
-    uint32_t receive_buffer;    /* the same, and the first window offered; 0: 64 KiB */
+    /* Links that there can be, 1..NET_INTERFACES_MAX; 0: 1. See net_interface_link. */
+    uint32_t interfaces_max;
+    bool forward;            /* pass packets on between them (net_set_forwarding) */
+    uint32_t sockets_max;    /* sockets of all kinds, 1..65535 */
+    uint32_t owner_budget;   /* bytes of stream memory that one owner may hold */
+    uint32_t send_buffer;    /* bytes per TCP socket to begin with, a power of two; 0: 64 KiB */
+    uint32_t receive_buffer; /* the same, and the first window offered; 0: 64 KiB */
     /* What both may grow to by need, powers of two from the above up to 16 MiB; 0: 4 MiB, or, where memory is
      * small, the most that one owner has room for. */
     uint32_t send_buffer_max, receive_buffer_max;
@@ -52,6 +57,15 @@ enum error net_init(struct net **net, const struct net_config *config, void *mem
 /* The link came or went, or another device took over: MAC and offloads are those of `config`, connections
  * stay. */
 enum error net_link(struct net *net, const struct net_config *config, bool up, net_time now);
+/* The same for any of the links: 0 is the first, that of net_init; another one is there from its first call
+ * on. Addresses are given to it by net_address_add; DHCP is for the first alone. Sums and cutting are left to
+ * the devices only where all of them can do it, and TCP keeps to the least MTU. ERR_INVALID, also for a
+ * number beyond interfaces_max. */
+enum error net_interface_link(struct net *net, uint32_t interface, const struct net_config *config, bool up,
+                              net_time now);
+/* Whether packets for others are passed on between the links (RFC 1812); off at first, as in Linux. Redirects
+ * are not sent. With it the devices must not merge what they receive: such frames are not passed on. */
+void net_set_forwarding(struct net *net, bool on);
 
 /* ---- Frames ---- */
 
@@ -60,6 +74,7 @@ struct net_frame {
     size_t length;
     bool checksum_good; /* the device vouches for the transport checksum (DATA_VALID or NEEDS_CSUM) */
     uint16_t gso_size;  /* >0: merged by the device out of segments of this size */
+    uint8_t interface;  /* the link that it came by */
 };
 
 /* Takes a frame in. Never sends: it stores, and marks what is due. Bad frames are counted and dropped. */
@@ -74,6 +89,7 @@ struct net_slot {
     uint16_t checksum_offset; /* … and store here after start; both 0: the sum is in place */
     uint16_t gso_size;        /* >0: device must cut the TCP payload into pieces of this size */
     uint16_t header_length;   /* with gso_size: bytes of Ethernet, IP and TCP header */
+    uint8_t interface;        /* the link that it must leave by */
 };
 
 /* Makes at most one frame that is due, in place. false: nothing due, the slot is untouched. Call until false
@@ -254,19 +270,20 @@ void net_resolve_cancel(struct net *net, uint32_t query);
 struct net_own_address {
     struct net_address address;
     uint8_t prefix_length;
+    uint8_t interface;
     uint8_t origin; /* enum net_origin */
     bool secondary; /* not the first of its network: no source but for who asks for it */
     bool tentative; /* being probed: not in use yet */
     bool duplicate; /* another station has it: never in use */
 };
 
-/* An address, and with it the route to its network. With net_config.probe it serves only when its probing has
- * ended well (NET_EVENT_ADDRESS). ERR_INVALID: no station's address, or a prefix over 32; ERR_EXISTS;
- * ERR_TOO_MANY. */
-enum error net_address_add(struct net *net, const struct net_address *address, uint8_t prefix_length,
-                           net_time now);
+/* An address of a link, and with it the route to its network. With net_config.probe it serves only when its
+ * probing has ended well (NET_EVENT_ADDRESS). ERR_INVALID: no station's address, a prefix over 32, no such
+ * link; ERR_EXISTS; ERR_TOO_MANY. */
+enum error net_address_add(struct net *net, uint32_t interface, const struct net_address *address,
+                           uint8_t prefix_length, net_time now);
 /* Takes it away with the routes that depend on it. Its network's route goes to the next address in that
- * network; with the last address all routes go. ERR_NOT_FOUND. */
+ * network; with the last address of a link its routes go. ERR_NOT_FOUND. */
 enum error net_address_remove(struct net *net, const struct net_address *address, net_time now);
 /* Walks the addresses: start with *cursor 0; false at the end. */
 bool net_address_next(const struct net *net, uint32_t *cursor, struct net_own_address *address);
@@ -274,6 +291,7 @@ bool net_address_next(const struct net *net, uint32_t *cursor, struct net_own_ad
 struct net_route {
     struct net_address destination; /* family 0: 0.0.0.0, with prefix_length 0 the default route */
     uint8_t prefix_length;
+    uint8_t interface;          /* the gateway's, if there is one */
     uint8_t origin;             /* enum net_origin; net_route_add: ignored, it is the user's */
     struct net_address gateway; /* family 0: on the link */
     struct net_address source;  /* preferred; family 0: by the rules of RFC 1122 3.3.4.3 */
@@ -303,10 +321,11 @@ struct net_neighbour {
     struct net_address address;
     uint8_t mac[6]; /* zeros while it is not known */
     uint8_t state;  /* enum net_neighbour_state */
+    uint8_t interface;
 };
 
-/* An entry that ARP neither asks about nor changes. ERR_INVALID: no station's address or MAC address;
- * ERR_TOO_MANY. */
+/* An entry that ARP neither asks about nor changes, on the link that the route to it leads to. ERR_INVALID:
+ * no station's address or MAC address; ERR_TOO_MANY. */
 enum error net_neighbour_add(struct net *net, const struct net_address *address, const uint8_t mac[6],
                              net_time now);
 /* ERR_NOT_FOUND. */
@@ -325,8 +344,12 @@ struct net_interface {
     struct net_address address, gateway, dns[3]; /* the first of each */
     uint8_t prefix_length;
     uint32_t lease_seconds; /* 0: static */
+    uint64_t frames_in, frames_out;
 };
+/* The first link. */
 void net_interface(const struct net *net, struct net_interface *interface);
+/* Any link; false: there is none of that number. */
+bool net_interface_at(const struct net *net, uint32_t number, struct net_interface *interface);
 
 struct net_socket_info {
     net_socket_id socket;

@@ -10,6 +10,7 @@
 
 /* What is known about the packet so far. */
 struct packet {
+    struct interface *in;
     struct ethernet_header ethernet;
     struct ipv4_header ipv4;
     struct span bytes;   /* from the IPv4 header on, without padding */
@@ -21,7 +22,7 @@ struct packet {
     net_time now;
 };
 
-static void receive_arp(struct net *net, struct span payload, net_time now);
+static void receive_arp(struct net *net, const struct packet *packet, struct span payload);
 static void receive_ipv4(struct net *net, struct packet *packet, struct span bytes);
 static void receive_icmp(struct net *net, struct packet *packet);
 static void receive_igmp(struct net *net, struct packet *packet);
@@ -37,21 +38,23 @@ static void receive_frame(struct net *net, const struct net_frame *frame, bool l
     net->settled = false;
     net->latest = now;
     net->counters.frames_in++;
-    if (!net->up) {
+    if (frame->interface >= net->interface_count || !net->interface[frame->interface].up) {
         net->counters.frames_link_down++;
         return;
     }
+    packet.in = &net->interface[frame->interface];
+    packet.in->frames_in += !looped;
     if (ethernet_parse(span_of(frame->data, frame->length), &packet.ethernet, &payload) != ERR_NONE) {
         net->counters.ethernet_short++;
         return;
     }
     struct mac destination = packet.ethernet.destination;
-    if (!mac_is_group(destination) && !mac_equal(destination, net->neighbours.mac)) {
+    if (!mac_is_group(destination) && !mac_equal(destination, packet.in->mac)) {
         net->counters.ethernet_not_ours++;
         return;
     }
     switch (packet.ethernet.type) {
-    case ETHER_ARP: receive_arp(net, payload, now); break;
+    case ETHER_ARP: receive_arp(net, &packet, payload); break;
     case ETHER_IPV4: receive_ipv4(net, &packet, payload); break;
     default: net->counters.ethernet_unknown_type++; break;
     }
@@ -67,14 +70,15 @@ void receive_looped(struct net *net, const struct net_frame *frame, net_time now
 
 /* ---- ARP ---- */
 
-static void receive_arp(struct net *net, struct span payload, net_time now) {
-    struct arp_packet packet;
-    if (arp_parse(payload, &packet) != ERR_NONE) {
+static void receive_arp(struct net *net, const struct packet *packet, struct span payload) {
+    struct interface *in = packet->in;
+    struct arp_packet arp;
+    if (arp_parse(payload, &arp) != ERR_NONE) {
         net->counters.arp_malformed++;
         return;
     }
-    if (!claims_input(&net->claims, &packet, now)) {
-        neighbours_input(&net->neighbours, &net->routes, &packet, now);
+    if (!claims_input(&in->claims, &arp, packet->now)) {
+        neighbours_input(&in->neighbours, &net->routes, &arp, packet->now);
     }
 }
 
@@ -104,7 +108,7 @@ static bool is_for_our_group(struct net *net, const struct packet *packet) {
     if (!ipv4_is_multicast(packet->ipv4.destination)) {
         return false;
     }
-    bool wanted = igmp_wants(&net->igmp, packet->ipv4.destination, packet->ipv4.source);
+    bool wanted = igmp_wants(&packet->in->igmp, packet->ipv4.destination, packet->ipv4.source);
     net->counters.ipv4_other_group += !wanted;
     return wanted;
 }
@@ -258,7 +262,7 @@ static void receive_igmp(struct net *net, struct packet *packet) {
     } else if (!igmp_checksum_good(packet->payload)) {
         net->counters.igmp_checksum++;
     } else {
-        igmp_input(&net->igmp, &message, packet->now);
+        igmp_input(&packet->in->igmp, &message, packet->now);
     }
 }
 
@@ -310,6 +314,7 @@ static void receive_udp(struct net *net, struct packet *packet) {
         return;
     }
     net->counters.udp_in++;
+    arrival.interface = packet->in->number;
     arrival.source = (struct net_endpoint){net_ipv4(packet->ipv4.source), header.source_port};
     arrival.destination = (struct net_endpoint){net_ipv4(packet->ipv4.destination), header.destination_port};
     bool from_dhcp_server =
@@ -353,6 +358,6 @@ static void receive_tcp(struct net *net, struct packet *packet) {
                                    segment.header.destination_port, segment.header.source_port};
     if (tcp_input(net->tcp, &segment, packet->now)) { /* RFC 1122 2.3.2.1: ARP need not ask */
         struct path back = routes_find(&net->routes, packet->ipv4.source, 0);
-        neighbour_confirm(&net->neighbours, back.next_hop, packet->now);
+        neighbour_confirm(&net->interface[back.interface].neighbours, back.next_hop, packet->now);
     }
 }

@@ -15,6 +15,7 @@
 enum way_answer { WAY_READY, WAY_WAITING, WAY_NONE };
 
 struct way {
+    struct interface *out;
     struct mac destination;
     uint32_t source;
     uint16_t mtu;       /* bytes of IP packet */
@@ -31,25 +32,29 @@ static struct mac group_mac(uint32_t address) {
 static enum way_answer find_way(struct net *net, uint32_t source, uint32_t destination, struct way *way,
                                 net_time now) {
     struct path path = routes_find(&net->routes, destination, source);
-    *way = (struct way){.source = source != 0 ? source : path.source,
-                        .mtu = net->config.mtu,
-                        .dont_fragment = true,
+    struct interface *out = &net->interface[path.interface];
+    *way = (struct way){.out = out,
+                        .source = source != 0 ? source : path.source,
+                        .mtu = out->mtu,
                         .error = ERR_NET_UNREACHABLE};
+    if (path.kind != PATH_LOCAL && !out->up) {
+        return WAY_NONE;
+    }
     switch (path.kind) {
     case PATH_NONE: net->counters.ipv4_no_way++; return WAY_NONE;
     case PATH_LOCAL:
         way->local = true;
-        way->destination = net->neighbours.mac;
+        way->destination = out->mac;
         return WAY_READY;
     case PATH_BROADCAST: way->destination = MAC_BROADCAST; return WAY_READY;
     case PATH_MULTICAST: way->destination = group_mac(destination); return WAY_READY;
     case PATH_NEIGHBOUR: break;
     }
     bool locked;
-    way->mtu = mtu_find(&net->mtus, destination, net->config.mtu, &locked, now);
+    way->mtu = mtu_find(&net->mtus, destination, out->mtu, &locked, now);
     way->dont_fragment = !locked;
     way->error = ERR_HOST_UNREACHABLE;
-    switch (neighbour_lookup(&net->neighbours, path.next_hop, &way->destination, now)) {
+    switch (neighbour_lookup(&out->neighbours, path.next_hop, &way->destination, now)) {
     case NEIGHBOUR_READY: return WAY_READY;
     case NEIGHBOUR_WAITING: return WAY_WAITING;
     case NEIGHBOUR_FAILED: break;
@@ -60,9 +65,11 @@ static enum way_answer find_way(struct net *net, uint32_t source, uint32_t desti
 
 /* ---- The outer headers ---- */
 
-static struct writer begin(struct net *net, struct net_slot *slot, struct mac destination, uint16_t type) {
+static struct writer begin(struct net_slot *slot, const struct interface *out, struct mac destination,
+                           uint16_t type) {
     struct writer writer = writer_of(slot->data, slot->capacity);
-    struct ethernet_header header = {.destination = destination, .source = net->neighbours.mac, .type = type};
+    struct ethernet_header header = {.destination = destination, .source = out->mac, .type = type};
+    slot->interface = out->number;
     slot->checksum_start = 0;
     slot->checksum_offset = 0;
     slot->gso_size = 0;
@@ -85,6 +92,7 @@ static bool finish(struct net *net, struct net_slot *slot, struct writer *writer
     }
     slot->length = writer->length;
     net->counters.frames_out += !writer->failed;
+    net->interface[slot->interface].frames_out += !writer->failed;
     return !writer->failed;
 }
 
@@ -96,7 +104,7 @@ static bool transmit_fragment(struct net *net, struct net_slot *slot) {
     }
     struct ipv4_header header;
     struct span piece = cutter_next(&net->cutter, &header);
-    struct writer writer = begin(net, slot, net->cutter.destination, ETHER_IPV4);
+    struct writer writer = begin(slot, net->cutting_for, net->cutter.destination, ETHER_IPV4);
     ipv4_write(&writer, &header, piece.length);
     write_bytes(&writer, piece.data, piece.length);
     cutter_sent(&net->cutter);
@@ -110,12 +118,13 @@ static bool open_datagram(struct net *net, struct net_slot *slot, const struct w
                           struct ipv4_header *header, size_t length, struct writer *payload, net_time now) {
     complete_header(net, header, 1, now);
     if (IPV4_HEADER + length <= way->mtu) {
-        *payload = begin(net, slot, way->destination, ETHER_IPV4);
+        *payload = begin(slot, way->out, way->destination, ETHER_IPV4);
         ipv4_write(payload, header, length);
         return true;
     }
     header->dont_fragment = false;
     net->pieces_come_back = net->comes_back;
+    net->cutting_for = way->out;
     return cutter_begin(&net->cutter, way->destination, header, way->mtu, length, payload);
 }
 
@@ -128,16 +137,22 @@ static bool close_datagram(struct net *net, struct net_slot *slot, struct writer
 
 static bool transmit_arp(struct net *net, struct net_slot *slot, net_time now) {
     struct arp_output output;
-    if (neighbours_next(&net->neighbours, &net->routes, now, &output)) {
-        neighbours_sent(&net->neighbours, &output, now);
-    } else if (claims_next(&net->claims, now, &output)) {
-        claims_sent(&net->claims, &output, now);
-    } else {
-        return false;
+    for (struct interface *i = net_next_interface(net, NULL); i != NULL; i = net_next_interface(net, i)) {
+        if (!i->up) {
+            continue;
+        }
+        if (neighbours_next(&i->neighbours, &net->routes, now, &output)) {
+            neighbours_sent(&i->neighbours, &output, now);
+        } else if (claims_next(&i->claims, now, &output)) {
+            claims_sent(&i->claims, &output, now);
+        } else {
+            continue;
+        }
+        struct writer writer = begin(slot, i, output.destination, ETHER_ARP);
+        arp_write(&writer, &output.packet);
+        return finish(net, slot, &writer);
     }
-    struct writer writer = begin(net, slot, output.destination, ETHER_ARP);
-    arp_write(&writer, &output.packet);
-    return finish(net, slot, &writer);
+    return false;
 }
 
 /* ---- UDP of the engine itself: DHCP and DNS ---- */
@@ -160,7 +175,8 @@ static bool transmit_dhcp(struct net *net, struct net_slot *slot, net_time now) 
     if (!dhcp_next(&net->dhcp, now, &output)) {
         return false;
     }
-    struct way way = {.destination = MAC_BROADCAST, .source = output.source};
+    struct interface *out = &net->interface[0];
+    struct way way = {.out = out, .destination = MAC_BROADCAST, .source = output.source, .mtu = out->mtu};
     enum way_answer answer = WAY_READY;
     if (output.destination != IPV4_BROADCAST) {
         answer = find_way(net, output.source, output.destination, &way, now);
@@ -237,26 +253,31 @@ static bool transmit_icmp(struct net *net, struct net_slot *slot, net_time now) 
 /* ---- IGMP ---- */
 
 /* To the next router, and no farther (RFC 3376 4). */
-static bool transmit_igmp(struct net *net, struct net_slot *slot, net_time now) {
-    uint8_t bytes[IPV4_MINIMUM_DATAGRAM - IPV4_HEADER - IPV4_ALERT];
-    struct writer message = writer_of(bytes, sizeof bytes);
-    uint32_t destination;
-    if (!igmp_compose(&net->igmp, &message, &destination, now)) {
-        return false;
-    }
-    struct way way;
-    (void)find_way(net, IPV4_ANY, destination, &way, now); /* a group: there is always a way */
-    struct writer writer = begin(net, slot, way.destination, ETHER_IPV4);
-    struct ipv4_header header = {.source = way.source,
+static bool write_igmp(struct net *net, struct net_slot *slot, const struct interface *out,
+                       uint32_t destination, struct span message, net_time now) {
+    struct ipv4_header header = {.source = routes_source_of(&net->routes, out->number),
                                  .destination = destination,
                                  .protocol = IP_IGMP,
                                  .ttl = 1,
                                  .tos = IGMP_PRECEDENCE,
                                  .router_alert = true};
+    struct writer writer = begin(slot, out, group_mac(destination), ETHER_IPV4);
     complete_header(net, &header, 1, now);
     ipv4_write(&writer, &header, message.length);
-    write_bytes(&writer, bytes, message.length);
+    write_bytes(&writer, message.data, message.length);
     return finish(net, slot, &writer);
+}
+
+static bool transmit_igmp(struct net *net, struct net_slot *slot, net_time now) {
+    uint8_t bytes[IPV4_MINIMUM_DATAGRAM - IPV4_HEADER - IPV4_ALERT];
+    for (struct interface *i = net_next_interface(net, NULL); i != NULL; i = net_next_interface(net, i)) {
+        struct writer message = writer_of(bytes, sizeof bytes);
+        uint32_t destination;
+        if (i->up && igmp_compose(&i->igmp, &message, &destination, now)) {
+            return write_igmp(net, slot, i, destination, writer_span(&message), now);
+        }
+    }
+    return false;
 }
 
 /* ---- Datagram sockets ---- */
@@ -270,7 +291,7 @@ static bool write_datagram(struct net *net, struct net_slot *slot, struct way *w
                            const struct udp_output *output, net_time now) {
     struct writer writer;
     uint8_t discovery = output->socket->discovery;
-    way->mtu = discovery == UDP_DISCOVER_PROBE ? net->config.mtu : way->mtu;
+    way->mtu = discovery == UDP_DISCOVER_PROBE ? way->out->mtu : way->mtu;
     uint32_t destination = net_ipv4_value(&output->peer.address);
     const struct udp_socket *socket = output->socket;
     struct ipv4_header header = {.source = way->source,
@@ -292,11 +313,11 @@ static bool write_datagram(struct net *net, struct net_slot *slot, struct way *w
 static bool judge_group(struct net *net, const struct udp_output *output, struct way *way) {
     uint32_t destination = net_ipv4_value(&output->peer.address);
     bool group = ipv4_is_multicast(destination), at_home = group && output->socket->group_ttl == 0;
-    bool ours = group ? output->socket->group_loop && igmp_wants(&net->igmp, destination, way->source)
+    bool ours = group ? output->socket->group_loop && igmp_wants(&way->out->igmp, destination, way->source)
                       : routes_is_broadcast(&net->routes, destination);
     net->comes_back = ours && !at_home;
     if (at_home) {
-        way->destination = net->neighbours.mac;
+        way->destination = way->out->mac;
     }
     return ours || !at_home;
 }
@@ -365,7 +386,7 @@ static bool write_segment(struct net *net, struct net_slot *slot, const struct w
     size_t header_length = tcp_header_length(&out->header);
     size_t length = out->payload[0].length + out->payload[1].length;
     uint32_t packets = out->gso_size != 0 ? (uint32_t)(length + out->gso_size - 1) / out->gso_size : 1;
-    struct writer writer = begin(net, slot, way->destination, ETHER_IPV4);
+    struct writer writer = begin(slot, way->out, way->destination, ETHER_IPV4);
     struct ipv4_header header = {.source = out->key.local_address,
                                  .destination = out->key.peer_address,
                                  .protocol = IP_TCP,
@@ -421,11 +442,11 @@ static bool transmit_one(struct net *net, struct net_slot *slot, net_time now) {
 
 /* What is for ourselves comes in again at once. */
 static bool is_looped(const struct net *net, const struct net_slot *slot) {
-    return memcmp(slot->data, net->neighbours.mac.bytes, 6) == 0;
+    return memcmp(slot->data, net->interface[slot->interface].mac.bytes, 6) == 0;
 }
 
 static void loop_back(struct net *net, const struct net_slot *slot, net_time now) {
-    struct net_frame frame = {slot->data, slot->length, true, slot->gso_size};
+    struct net_frame frame = {slot->data, slot->length, true, slot->gso_size, slot->interface};
     receive_looped(net, &frame, now);
 }
 

@@ -249,7 +249,7 @@ static void hand_over(struct sim_node *node, net_time now) {
     }
     uint8_t *exact = malloc(merged->length);
     memcpy(exact, merged->frame, merged->length);
-    struct net_frame frame = {exact, merged->length, true, merged->count > 1 ? merged->gso_size : 0};
+    struct net_frame frame = {exact, merged->length, true, merged->count > 1 ? merged->gso_size : 0, 0};
     net_receive(node->net, &frame, now);
     free(exact);
     merged->count = 0;

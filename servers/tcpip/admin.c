@@ -121,7 +121,7 @@ static void on_address_add(void *context, struct request *request, const struct 
     struct net_address address = ipv4(given->address);
     enum error error = allowed(request, given->family, given->link);
     if (error == ERR_NONE) {
-        error = net_address_add(tcpip->net, &address, given->prefix_length, tcpip_now());
+        error = net_address_add(tcpip->net, 0, &address, given->prefix_length, tcpip_now());
     }
     request_fail(request, error); /* no error is an answer too */
 }

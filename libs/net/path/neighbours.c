@@ -209,6 +209,9 @@ void neighbours_input(struct neighbours *neighbours, const struct routes *routes
         neighbours->counters->arp_echoed++;
         return; /* our own broadcast, sent back by a hub */
     }
+    if (routes_is_own(routes, packet->sender_address)) {
+        return; /* of another interface of ours: that one defends it */
+    }
     bool asks_us = packet->operation == ARP_REQUEST && routes_is_own(routes, packet->target_address);
     if (asks_us) {
         queue_reply(neighbours, packet);

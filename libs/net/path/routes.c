@@ -42,17 +42,17 @@ static void remove_route(struct routes *routes, uint32_t at) {
     memmove(&routes->route[at], &routes->route[at + 1], (routes->route_count - at) * sizeof routes->route[0]);
 }
 
-static bool is_on_link(const struct routes *routes, uint32_t address) {
+static const struct route *longest_match(const struct routes *routes, uint32_t destination) {
     for (uint32_t i = 0; i < routes->route_count; i++) {
         const struct route *route = &routes->route[i];
-        if (in_prefix(address, route->prefix, route->prefix_length)) {
-            return route->gateway == 0;
+        if (in_prefix(destination, route->prefix, route->prefix_length)) {
+            return route;
         }
     }
-    return false;
+    return NULL;
 }
 
-enum error routes_check(const struct routes *routes, const struct route *route) {
+enum error routes_check(const struct routes *routes, struct route *route) {
     if (route->prefix_length > 32 || (route->prefix & ~ipv4_mask(route->prefix_length)) != 0 ||
         (route->source != 0 && !routes_is_own(routes, route->source))) {
         return ERR_INVALID;
@@ -65,7 +65,12 @@ enum error routes_check(const struct routes *routes, const struct route *route) 
     if (!station || routes_is_own(routes, route->gateway)) {
         return ERR_INVALID;
     }
-    return is_on_link(routes, route->gateway) ? ERR_NONE : ERR_NET_UNREACHABLE;
+    const struct route *to_gateway = longest_match(routes, route->gateway);
+    if (to_gateway == NULL || to_gateway->gateway != 0) {
+        return ERR_NET_UNREACHABLE;
+    }
+    route->interface = to_gateway->interface;
+    return ERR_NONE;
 }
 
 enum error routes_remove(struct routes *routes, const struct route *wanted) {
@@ -107,28 +112,26 @@ const struct interface_address *routes_entry(const struct routes *routes, uint32
 static enum error connect_network(struct routes *routes, const struct interface_address *own) {
     struct route route = {.prefix = own->address,
                           .prefix_length = own->prefix_length,
+                          .interface = own->interface,
                           .origin = NET_FROM_ADDRESS,
                           .source = own->address};
     enum error error = routes_add(routes, &route);
     return error == ERR_EXISTS ? ERR_NONE : error;
 }
 
-enum error routes_add_address(struct routes *routes, uint32_t address, uint8_t prefix_length,
-                              enum net_origin origin, bool tentative) {
-    if (prefix_length > 32 || !ipv4_is_source(address) || ipv4_is_loopback(address)) {
+enum error routes_add_address(struct routes *routes, const struct interface_address *given) {
+    struct interface_address own = *given;
+    own.duplicate = false;
+    if (own.prefix_length > 32 || !ipv4_is_source(own.address) || ipv4_is_loopback(own.address)) {
         return ERR_INVALID;
     }
-    if (routes_entry(routes, address) != NULL) {
+    if (routes_entry(routes, own.address) != NULL) {
         return ERR_EXISTS;
     }
     if (routes->address_count == ADDRESSES_MAX) {
         return ERR_TOO_MANY;
     }
-    struct interface_address own = {.address = address,
-                                    .prefix_length = prefix_length,
-                                    .origin = (uint8_t)origin,
-                                    .tentative = tentative};
-    enum error error = tentative ? ERR_NONE : connect_network(routes, &own);
+    enum error error = own.tentative ? ERR_NONE : connect_network(routes, &own);
     if (error == ERR_NONE) {
         routes->address[routes->address_count++] = own;
     }
@@ -155,7 +158,7 @@ static const struct interface_address *alias_of(const struct routes *routes,
                                                 const struct interface_address *own) {
     for (uint32_t i = 0; i < routes->address_count; i++) {
         const struct interface_address *other = &routes->address[i];
-        bool same = other->prefix_length == own->prefix_length &&
+        bool same = other->prefix_length == own->prefix_length && other->interface == own->interface &&
                     in_prefix(other->address, own->address, own->prefix_length);
         if (same && !other->tentative && other->address != own->address) {
             return other;
@@ -180,6 +183,20 @@ static void forget_source(struct routes *routes, const struct interface_address 
     }
 }
 
+/* Without an address nothing can be sent over an interface: its routes go. */
+static void forget_interface(struct routes *routes, uint8_t interface) {
+    for (uint32_t i = 0; i < routes->address_count; i++) {
+        if (routes->address[i].interface == interface) {
+            return;
+        }
+    }
+    for (uint32_t i = routes->route_count; i-- > 0;) {
+        if (routes->route[i].interface == interface) {
+            remove_route(routes, i);
+        }
+    }
+}
+
 enum error routes_remove_address(struct routes *routes, uint32_t address) {
     struct interface_address *own = entry_of(routes, address);
     if (own == NULL) {
@@ -192,9 +209,7 @@ enum error routes_remove_address(struct routes *routes, uint32_t address) {
     if (!gone.tentative) {
         forget_source(routes, &gone);
     }
-    if (routes->address_count == 0) {
-        routes->route_count = 0;
-    }
+    forget_interface(routes, gone.interface);
     return ERR_NONE;
 }
 
@@ -215,9 +230,18 @@ const struct interface_address *routes_first(const struct routes *routes) {
     return NULL;
 }
 
+uint32_t routes_source_of(const struct routes *routes, uint8_t interface) {
+    for (uint32_t i = 0; i < routes->address_count; i++) {
+        if (!routes->address[i].tentative && routes->address[i].interface == interface) {
+            return routes->address[i].address;
+        }
+    }
+    return 0;
+}
+
 bool routes_is_secondary(const struct routes *routes, const struct interface_address *own) {
     for (const struct interface_address *other = routes->address; other < own; other++) {
-        if (other->prefix_length == own->prefix_length &&
+        if (other->prefix_length == own->prefix_length && other->interface == own->interface &&
             in_prefix(other->address, own->address, own->prefix_length)) {
             return true;
         }
@@ -230,43 +254,42 @@ bool routes_is_own(const struct routes *routes, uint32_t address) {
     return own != NULL && !own->tentative;
 }
 
-bool routes_is_broadcast(const struct routes *routes, uint32_t address) {
-    if (address == IPV4_BROADCAST) {
-        return true;
-    }
+/* The network of ours that has this broadcast address; null: none has. One of one or two addresses has no
+ * broadcast (RFC 3021). */
+static const struct interface_address *network_of_broadcast(const struct routes *routes, uint32_t address) {
     for (uint32_t i = 0; i < routes->address_count; i++) {
         const struct interface_address *own = &routes->address[i];
-        /* A network of one or two addresses has no broadcast (RFC 3021). */
         bool has_one = own->prefix_length < 31 && !own->tentative;
         if (has_one && address == (own->address | ~ipv4_mask(own->prefix_length))) {
-            return true;
+            return own;
         }
     }
-    return false;
+    return NULL;
+}
+
+bool routes_is_broadcast(const struct routes *routes, uint32_t address) {
+    return address == IPV4_BROADCAST || network_of_broadcast(routes, address) != NULL;
 }
 
 /* ---- Which way ---- */
 
-/* Our address in the network of `next_hop`, else the first one. 0: we have none. */
-static uint32_t source_towards(const struct routes *routes, uint32_t next_hop) {
+/* Our address in the network of `next_hop`, else the first one of the interface, else the first of all. 0: we
+ * have none. */
+static uint32_t source_towards(const struct routes *routes, uint32_t next_hop, uint8_t interface) {
+    const struct interface_address *best = routes_first(routes);
     for (uint32_t i = 0; i < routes->address_count; i++) {
         const struct interface_address *own = &routes->address[i];
-        if (!own->tentative && in_prefix(next_hop, own->address, own->prefix_length)) {
+        if (own->tentative || own->interface != interface) {
+            continue;
+        }
+        if (in_prefix(next_hop, own->address, own->prefix_length)) {
             return own->address;
         }
-    }
-    const struct interface_address *first = routes_first(routes);
-    return first != NULL ? first->address : 0;
-}
-
-static const struct route *longest_match(const struct routes *routes, uint32_t destination) {
-    for (uint32_t i = 0; i < routes->route_count; i++) {
-        const struct route *route = &routes->route[i];
-        if (in_prefix(destination, route->prefix, route->prefix_length)) {
-            return route;
+        if (best->interface != interface) {
+            best = own;
         }
     }
-    return NULL;
+    return best != NULL ? best->address : 0;
 }
 
 static enum path_kind kind_of(const struct routes *routes, uint32_t destination, uint32_t source,
@@ -287,20 +310,38 @@ static enum path_kind kind_of(const struct routes *routes, uint32_t destination,
     return route != NULL && ipv4_is_source(destination) ? PATH_NEIGHBOUR : PATH_NONE;
 }
 
+/* Groups and the limited broadcast have no network: they leave where the source is, else where a route says,
+ * else over the first interface. */
+static uint8_t interface_for(const struct routes *routes, uint32_t destination, uint32_t source,
+                             const struct route *route) {
+    const struct interface_address *network = network_of_broadcast(routes, destination);
+    const struct interface_address *own = source != 0 ? routes_entry(routes, source) : NULL;
+    if (network != NULL) {
+        return network->interface;
+    }
+    if (own != NULL) {
+        return own->interface;
+    }
+    return route != NULL ? route->interface : 0;
+}
+
 struct path routes_find(const struct routes *routes, uint32_t destination, uint32_t source) {
     const struct route *route = longest_match(routes, destination);
     struct path path = {.kind = kind_of(routes, destination, source, route), .next_hop = destination};
-    if (path.kind == PATH_NEIGHBOUR && route->gateway != 0) {
-        path.next_hop = route->gateway;
+    if (path.kind == PATH_NEIGHBOUR) {
+        path.next_hop = route->gateway != 0 ? route->gateway : destination;
+        path.interface = route->interface;
+    } else if (path.kind != PATH_LOCAL) {
+        path.interface = interface_for(routes, destination, source, route);
     }
     if (source != 0) {
         path.source = source;
     } else if (path.kind == PATH_LOCAL) {
         path.source = destination;
-    } else if (route != NULL && route->source != 0) {
+    } else if (route != NULL && route->source != 0 && route->interface == path.interface) {
         path.source = route->source;
     } else {
-        path.source = source_towards(routes, path.next_hop);
+        path.source = source_towards(routes, path.next_hop, path.interface);
     }
     return path;
 }

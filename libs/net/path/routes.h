@@ -1,9 +1,9 @@
 /* routes.h: which addresses are ours, and which way a packet goes (RFC 1122 3.3.1).
  *
- * Two small tables: the interface's addresses, and routes by longest prefix, then by least metric.
- * Configuring an address gives the route to its own network by itself. Every entry knows where it comes from,
- * so that a lease takes away what it brought and nothing else. An address that is still being probed (RFC
- * 5227) is tentative: it stands in the table and is not ours yet. */
+ * Two small tables: the interfaces' addresses, and routes by longest prefix, then by least metric.
+ * Configuring an address gives the route to its own network, over its interface, by itself. Every entry knows
+ * where it comes from, so that a lease takes away what it brought and nothing else. An address that is still
+ * being probed (RFC 5227) is tentative: it stands in the table and is not ours yet. */
 #pragma once
 
 #include <base/error.h>
@@ -16,6 +16,7 @@
 struct interface_address {
     uint32_t address;
     uint8_t prefix_length;
+    uint8_t interface;
     uint8_t origin; /* enum net_origin */
     bool tentative; /* not ours yet */
     bool duplicate; /* nor ever: another station has it. Tentative too */
@@ -24,6 +25,7 @@ struct interface_address {
 struct route {
     uint32_t prefix; /* bits behind the prefix are 0 */
     uint8_t prefix_length;
+    uint8_t interface;
     uint8_t origin;   /* enum net_origin */
     uint32_t gateway; /* 0: the destination is on the link */
     uint32_t source;  /* the address to send from; 0: any that fits */
@@ -48,28 +50,29 @@ struct path {
     enum path_kind kind;
     uint32_t source;   /* the address to send from; 0: we have none */
     uint32_t next_hop; /* PATH_NEIGHBOUR */
+    uint8_t interface; /* over which it leaves; PATH_LOCAL: 0 */
 };
 
-/* `tentative`: it is ours, and so is the route to its network, from routes_confirm on. ERR_TOO_MANY,
- * ERR_EXISTS, ERR_INVALID (prefix over 32, or no station's address). */
-enum error routes_add_address(struct routes *routes, uint32_t address, uint8_t prefix_length,
-                              enum net_origin origin, bool tentative);
+/* Adds an entry (`duplicate` is not looked at). Tentative: it is ours, and so is the route to its network,
+ * from routes_confirm on. ERR_TOO_MANY, ERR_EXISTS, ERR_INVALID (prefix over 32, or no station's address). */
+enum error routes_add_address(struct routes *routes, const struct interface_address *address);
 /* The address turned out to be nobody else's. Where there is no room for the route to its network the address
  * serves without. Nothing happens if it has gone meanwhile. */
 void routes_confirm(struct routes *routes, uint32_t address);
 /* Another station has the address: it stays to be seen, and never becomes ours. */
 void routes_refuse(struct routes *routes, uint32_t address);
 /* Takes the address away, and with it the routes that name it as their source. The route to its network goes
- * with the last address in it; with the last address of all, all routes go (as in Linux: nothing can be sent
- * any more). ERR_NOT_FOUND. */
+ * with the last address in it; with the last address of an interface, all its routes go (as in Linux: nothing
+ * can be sent there any more). ERR_NOT_FOUND. */
 enum error routes_remove_address(struct routes *routes, uint32_t address);
 
 /* ERR_TOO_MANY, ERR_EXISTS (the same prefix and metric), ERR_INVALID (prefix over 32). Neither gateway nor
  * source is looked at: see routes_check. */
 enum error routes_add(struct routes *routes, const struct route *route);
-/* Can this route work? ERR_INVALID: bits behind the prefix, a gateway that is one of our own addresses or no
- * station's, a source that is not ours; ERR_NET_UNREACHABLE: the gateway is not on the link. */
-enum error routes_check(const struct routes *routes, const struct route *route);
+/* Can this route work? With a gateway, route->interface becomes that where the gateway is. ERR_INVALID: bits
+ * behind the prefix, a gateway that is one of our own addresses or no station's, a source that is not ours;
+ * ERR_NET_UNREACHABLE: the gateway is not on the link. */
+enum error routes_check(const struct routes *routes, struct route *route);
 /* Removes the first route to that prefix; gateway, source and metric of `route` count when they are not 0.
  * ERR_NOT_FOUND. */
 enum error routes_remove(struct routes *routes, const struct route *route);
@@ -80,6 +83,8 @@ void routes_remove_from(struct routes *routes, enum net_origin origin);
 const struct interface_address *routes_entry(const struct routes *routes, uint32_t address);
 /* The first address that is ours by now; null: none. */
 const struct interface_address *routes_first(const struct routes *routes);
+/* The first address of an interface that is ours by now; 0: none. */
+uint32_t routes_source_of(const struct routes *routes, uint8_t interface);
 /* Is there an address before this one in the same network? */
 bool routes_is_secondary(const struct routes *routes, const struct interface_address *own);
 bool routes_is_own(const struct routes *routes, uint32_t address);

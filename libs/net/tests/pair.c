@@ -54,7 +54,8 @@ bool pair_step(struct pair *pair, int from) {
         return false;
     }
     if (pair->carry == NULL || pair->carry(pair, from, &slot)) {
-        struct net_frame frame = {slot.data, slot.length, slot.checksum_offset != 0, slot.gso_size};
+        struct net_frame frame = {slot.data, slot.length, slot.checksum_offset != 0, slot.gso_size,
+                                  slot.interface};
         pair->carried[from]++;
         net_receive(pair->net[!from], &frame, pair->now);
     }

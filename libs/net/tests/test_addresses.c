@@ -10,7 +10,7 @@
 
 static enum error add(struct pair *pair, int side, uint32_t address, uint8_t prefix_length) {
     struct net_address value = net_ipv4(address);
-    return net_address_add(pair->net[side], &value, prefix_length, pair->now);
+    return net_address_add(pair->net[side], 0, &value, prefix_length, pair->now);
 }
 
 static enum error take(struct pair *pair, int side, uint32_t address) {

@@ -146,7 +146,7 @@ static void test_shuffled_and_lost(void **state) {
         bool lose = round % 3 == 0;
         for (unsigned left = seen.kept_count; left > (lose ? 1u : 0u); left--) {
             unsigned n = random_below(&seen.dice, left);
-            struct net_frame frame = {seen.kept[n], seen.length[n], true, 0};
+            struct net_frame frame = {seen.kept[n], seen.length[n], true, 0, 0};
             net_receive(pair.net[B], &frame, pair.now);
             memmove(seen.kept[n], seen.kept[left - 1], seen.length[left - 1]);
             seen.length[n] = seen.length[left - 1];
@@ -194,7 +194,7 @@ static void test_sum_of_the_whole(void **state) {
     pair_settle(&pair);
     seen.kept[1][100] ^= 1;
     for (unsigned n = 0; n < seen.kept_count; n++) {
-        struct net_frame frame = {seen.kept[n], seen.length[n], true, 0};
+        struct net_frame frame = {seen.kept[n], seen.length[n], true, 0, 0};
         net_receive(pair.net[B], &frame, pair.now);
     }
     assert_int_equal(net_counters(pair.net[B])->ipv4_reassembled, 1);

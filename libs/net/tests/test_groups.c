@@ -118,7 +118,7 @@ static void test_sources(void **state) {
     struct pair pair;
     struct net_address alias = net_ipv4(0x0a000063);
     pair_start(&pair);
-    assert_int_equal(net_address_add(pair.net[A], &alias, 24, pair.now), ERR_NONE);
+    assert_int_equal(net_address_add(pair.net[A], 0, &alias, 24, pair.now), ERR_NONE);
     net_socket_id one = bound(&pair, A, 0x0a000001, 8), two = bound(&pair, A, 0x0a000063, 8);
     net_socket_id b = bound(&pair, B, 0, 9), picky = bound(&pair, B, 0, 9);
     assert_int_equal(change(&pair, B, picky, NET_GROUP_JOIN_SOURCE, GROUP, 0x0a000001), ERR_NONE);
@@ -260,7 +260,7 @@ static void test_the_wire_hears_of_it(void **state) {
     struct wire wire = {0};
     struct net_address alias = net_ipv4(0x0a000063);
     pair_start(&pair);
-    assert_int_equal(net_address_add(pair.net[A], &alias, 24, pair.now), ERR_NONE);
+    assert_int_equal(net_address_add(pair.net[A], 0, &alias, 24, pair.now), ERR_NONE);
     pair.context = &wire;
     pair.carry = watch;
     net_socket_id a = bound(&pair, A, 0, 9);

@@ -3,21 +3,22 @@
 #include <stddef.h>
 #include <string.h>
 
-static struct membership *find(struct memberships *memberships, uint32_t group) {
+static struct membership *find(struct memberships *memberships, uint32_t group, uint8_t interface) {
     for (uint8_t i = 0; i < memberships->count; i++) {
-        if (memberships->entry[i].group == group) {
+        if (memberships->entry[i].group == group && memberships->entry[i].interface == interface) {
             return &memberships->entry[i];
         }
     }
     return NULL;
 }
 
-static struct membership *add(struct memberships *memberships, uint32_t group, bool exclude) {
+static struct membership *add(struct memberships *memberships, uint32_t group, uint8_t interface,
+                              bool exclude) {
     if (memberships->count == MEMBERSHIPS_MAX) {
         return NULL;
     }
     struct membership *membership = &memberships->entry[memberships->count++];
-    *membership = (struct membership){.group = group, .exclude = exclude};
+    *membership = (struct membership){.group = group, .interface = interface, .exclude = exclude};
     return membership;
 }
 
@@ -25,15 +26,15 @@ static void drop(struct memberships *memberships, struct membership *membership)
     *membership = memberships->entry[--memberships->count];
 }
 
-enum error memberships_join(struct memberships *memberships, uint32_t group) {
-    if (find(memberships, group) != NULL) {
+enum error memberships_join(struct memberships *memberships, uint32_t group, uint8_t interface) {
+    if (find(memberships, group, interface) != NULL) {
         return ERR_ADDRESS_IN_USE;
     }
-    return add(memberships, group, true) != NULL ? ERR_NONE : ERR_TOO_MANY;
+    return add(memberships, group, interface, true) != NULL ? ERR_NONE : ERR_TOO_MANY;
 }
 
-enum error memberships_leave(struct memberships *memberships, uint32_t group) {
-    struct membership *membership = find(memberships, group);
+enum error memberships_leave(struct memberships *memberships, uint32_t group, uint8_t interface) {
+    struct membership *membership = find(memberships, group, interface);
     if (membership == NULL) {
         return ERR_ADDRESS_NOT_AVAILABLE;
     }
@@ -72,17 +73,19 @@ static enum error strike(struct membership *membership, uint32_t source) {
     return ERR_NONE;
 }
 
-enum error memberships_join_source(struct memberships *memberships, uint32_t group, uint32_t source) {
-    struct membership *membership = find(memberships, group);
+enum error memberships_join_source(struct memberships *memberships, uint32_t group, uint8_t interface,
+                                   uint32_t source) {
+    struct membership *membership = find(memberships, group, interface);
     if (membership == NULL) {
-        membership = add(memberships, group, false);
+        membership = add(memberships, group, interface, false);
         return membership != NULL ? list(membership, source) : ERR_TOO_MANY;
     }
     return membership->exclude ? ERR_INVALID : list(membership, source);
 }
 
-enum error memberships_leave_source(struct memberships *memberships, uint32_t group, uint32_t source) {
-    struct membership *membership = find(memberships, group);
+enum error memberships_leave_source(struct memberships *memberships, uint32_t group, uint8_t interface,
+                                    uint32_t source) {
+    struct membership *membership = find(memberships, group, interface);
     if (membership == NULL || membership->exclude) {
         return ERR_INVALID;
     }
@@ -93,21 +96,23 @@ enum error memberships_leave_source(struct memberships *memberships, uint32_t gr
     return error;
 }
 
-enum error memberships_block(struct memberships *memberships, uint32_t group, uint32_t source) {
-    struct membership *membership = find(memberships, group);
+enum error memberships_block(struct memberships *memberships, uint32_t group, uint8_t interface,
+                             uint32_t source) {
+    struct membership *membership = find(memberships, group, interface);
     return membership == NULL || !membership->exclude ? ERR_INVALID : list(membership, source);
 }
 
-enum error memberships_unblock(struct memberships *memberships, uint32_t group, uint32_t source) {
-    struct membership *membership = find(memberships, group);
+enum error memberships_unblock(struct memberships *memberships, uint32_t group, uint8_t interface,
+                               uint32_t source) {
+    struct membership *membership = find(memberships, group, interface);
     return membership == NULL || !membership->exclude ? ERR_INVALID : strike(membership, source);
 }
 
-bool memberships_want(const struct memberships *memberships, uint32_t group, uint32_t source,
-                      bool otherwise) {
+bool memberships_want(const struct memberships *memberships, uint32_t group, uint8_t interface,
+                      uint32_t source, bool otherwise) {
     for (uint8_t i = 0; memberships != NULL && i < memberships->count; i++) {
         const struct membership *membership = &memberships->entry[i];
-        if (membership->group == group) {
+        if (membership->group == group && membership->interface == interface) {
             return (place_of(membership, source) >= 0) != membership->exclude;
         }
     }

@@ -205,7 +205,7 @@ static bool wants(const struct udp_socket *socket, const struct udp_arrival *arr
     uint32_t group = net_ipv4_value(&arrival->destination.address);
     uint32_t source = net_ipv4_value(&arrival->source.address);
     return !ipv4_is_multicast(group) ||
-           memberships_want(socket->memberships, group, source, !socket->only_own_groups);
+           memberships_want(socket->memberships, group, arrival->interface, source, !socket->only_own_groups);
 }
 
 struct udp_socket *udp_input_to_all(struct udp *udp, const struct udp_arrival *arrival,

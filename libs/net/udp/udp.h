@@ -76,6 +76,7 @@ struct udp {
 struct udp_arrival {
     struct net_endpoint source, destination;
     struct span payload;
+    uint8_t interface; /* the link that it came by */
 };
 
 /* A datagram to be sent. Its payload stands in the socket's queue until udp_sent. */

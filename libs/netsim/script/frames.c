@@ -269,7 +269,7 @@ static void step_address(struct rig *rig, struct reader *args) {
     if ((what & 1) != 0) {
         (void)!net_address_remove(net, &address, rig->caller.now);
     } else {
-        (void)!net_address_add(net, &address, (what >> 1) % 34, rig->caller.now);
+        (void)!net_address_add(net, 0, &address, (what >> 1) % 34, rig->caller.now);
     }
     while (net_address_next(net, &cursor, &own)) {
     }

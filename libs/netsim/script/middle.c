@@ -81,7 +81,7 @@ static void fill_text(struct middle *middle, const struct middle_track *track, i
 static void hand_over(struct middle *middle, uint32_t index) {
     struct middle_flight flight = middle->flight[index];
     middle->flight[index] = middle->flight[--middle->flights];
-    struct net_frame frame = {flight.frame, flight.length, flight.checksum_good, flight.gso_size};
+    struct net_frame frame = {flight.frame, flight.length, flight.checksum_good, flight.gso_size, 0};
     net_receive(middle->net[flight.to], &frame, middle->now);
     free(flight.frame);
 }

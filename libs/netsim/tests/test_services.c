@@ -215,7 +215,7 @@ static void what_is_set_by_hand_outlives_the_lease(void **state) {
                               .prefix_length = 12,
                               .gateway = net_ipv4(UINT32_C(0xc0a80702))};
     start(true, &good);
-    assert_int_equal(net_address_add(net, &alias, 24, sim_now(sim)), ERR_NONE);
+    assert_int_equal(net_address_add(net, 0, &alias, 24, sim_now(sim)), ERR_NONE);
     assert_int_equal(net_route_add(net, &route, sim_now(sim)), ERR_NONE);
     assert_int_equal(sim_run(sim, 10 * SECOND, has_two_addresses, NULL), SIM_DONE);
     assert_int_equal(count_routes(NET_FROM_LEASE), 1);

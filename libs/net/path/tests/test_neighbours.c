@@ -23,7 +23,8 @@ static int set_up(void **state) {
     routes = (struct routes){0};
     now = 5 * NET_SECOND;
     neighbours_init(&neighbours, ours, &counters);
-    return routes_add_address(&routes, OURS, 24, NET_FROM_USER, false) == ERR_NONE ? 0 : -1;
+    struct interface_address own = {.address = OURS, .prefix_length = 24};
+    return routes_add_address(&routes, &own) == ERR_NONE ? 0 : -1;
 }
 
 static void hear(uint16_t operation, struct mac mac, uint32_t sender, uint32_t target) {

@@ -9,7 +9,8 @@
 #include <net/path/routes.h>
 
 static enum error add_address(struct routes *routes, uint32_t address, uint8_t prefix_length) {
-    return routes_add_address(routes, address, prefix_length, NET_FROM_USER, false);
+    struct interface_address own = {.address = address, .prefix_length = prefix_length};
+    return routes_add_address(routes, &own);
 }
 
 static enum error add(struct routes *routes, uint32_t prefix, uint8_t prefix_length, uint32_t gateway) {
@@ -177,8 +178,16 @@ static void what_is_not_ours_is_no_source(void **state) {
 static void a_tentative_address_is_not_ours_yet(void **state) {
     struct routes routes = {0};
     uint32_t address = ipv4_of(10, 0, 2, 15);
-    assert_int_equal(routes_add_address(&routes, address, 24, NET_FROM_LEASE, true), ERR_NONE);
-    assert_int_equal(routes_add_address(&routes, address, 24, NET_FROM_USER, false), ERR_EXISTS);
+    assert_int_equal(routes_add_address(&routes, &(struct interface_address){.address = address,
+                                                                             .prefix_length = 24,
+                                                                             .origin = NET_FROM_LEASE,
+                                                                             .tentative = true}),
+                     ERR_NONE);
+    assert_int_equal(routes_add_address(&routes, &(struct interface_address){.address = address,
+                                                                             .prefix_length = 24,
+                                                                             .origin = NET_FROM_USER,
+                                                                             .tentative = false}),
+                     ERR_EXISTS);
     assert_false(routes_is_own(&routes, address));
     assert_false(routes_is_broadcast(&routes, ipv4_of(10, 0, 2, 255)));
     assert_null(routes_first(&routes));
@@ -187,7 +196,12 @@ static void a_tentative_address_is_not_ours_yet(void **state) {
     assert_true(routes_is_own(&routes, address));
     assert_true(routes_is_broadcast(&routes, ipv4_of(10, 0, 2, 255)));
     assert_int_equal(routes_find(&routes, ipv4_of(10, 0, 2, 9), 0).source, address);
-    routes_refuse(&routes, address); /* too late */
+    struct interface_address second = {
+        .address = ipv4_of(10, 0, 3, 7), .prefix_length = 24, .tentative = true};
+    assert_int_equal(routes_add_address(&routes, &second), ERR_NONE);
+    assert_int_equal(add(&routes, 0, 0, ipv4_of(10, 0, 3, 9)), ERR_NONE);
+    assert_int_equal(routes_find(&routes, ipv4_of(8, 8, 8, 8), 0).source, address); /* not the one probed */
+    routes_refuse(&routes, address);                                                /* too late */
     routes_confirm(&routes, address);
     assert_true(routes_is_own(&routes, address));
 }
@@ -195,7 +209,11 @@ static void a_tentative_address_is_not_ours_yet(void **state) {
 static void a_refused_address_never_becomes_ours(void **state) {
     struct routes routes = {0};
     uint32_t address = ipv4_of(10, 0, 2, 15);
-    assert_int_equal(routes_add_address(&routes, address, 24, NET_FROM_USER, true), ERR_NONE);
+    assert_int_equal(routes_add_address(&routes, &(struct interface_address){.address = address,
+                                                                             .prefix_length = 24,
+                                                                             .origin = NET_FROM_USER,
+                                                                             .tentative = true}),
+                     ERR_NONE);
     routes_refuse(&routes, address);
     routes_confirm(&routes, address);
     assert_false(routes_is_own(&routes, address));
@@ -213,6 +231,34 @@ static void a_lease_takes_only_its_own_routes(void **state) {
     assert_int_equal(routes_find(&routes, ipv4_of(8, 8, 8, 8), 0).next_hop, ipv4_of(10, 0, 2, 2));
 }
 
+/* Two links with a network each; a route to the second; groups and broadcasts. */
+static void every_network_has_its_link(void **state) {
+    struct routes routes = {0};
+    struct interface_address first = {.address = ipv4_of(10, 0, 1, 1), .prefix_length = 24};
+    struct interface_address second = {.address = ipv4_of(10, 0, 2, 1), .prefix_length = 24, .interface = 1};
+    struct route route = {
+        .prefix = ipv4_of(10, 9, 0, 0), .prefix_length = 16, .gateway = ipv4_of(10, 0, 2, 9), .interface = 0};
+    assert_int_equal(routes_add_address(&routes, &first), ERR_NONE);
+    assert_int_equal(routes_add_address(&routes, &second), ERR_NONE);
+    assert_int_equal(routes_check(&routes, &route), ERR_NONE);
+    assert_int_equal(route.interface, 1); /* where its gateway is */
+    assert_int_equal(routes_add(&routes, &route), ERR_NONE);
+    struct path path = routes_find(&routes, ipv4_of(10, 9, 1, 1), 0);
+    assert_int_equal(path.interface, 1);
+    assert_int_equal(path.source, ipv4_of(10, 0, 2, 1));
+    assert_int_equal(routes_find(&routes, ipv4_of(10, 0, 1, 7), 0).interface, 0);
+    assert_int_equal(routes_find(&routes, ipv4_of(10, 0, 2, 255), 0).interface, 1);
+    assert_int_equal(routes_find(&routes, IPV4_BROADCAST, 0).interface, 0);
+    assert_int_equal(routes_find(&routes, IPV4_BROADCAST, ipv4_of(10, 0, 2, 1)).interface, 1);
+    assert_int_equal(routes_find(&routes, ipv4_of(239, 1, 1, 1), ipv4_of(10, 0, 2, 1)).interface, 1);
+    assert_int_equal(routes_source_of(&routes, 1), ipv4_of(10, 0, 2, 1));
+    assert_int_equal(routes_remove_address(&routes, ipv4_of(10, 0, 2, 1)), ERR_NONE);
+    assert_int_equal(routes_find(&routes, ipv4_of(10, 9, 1, 1), 0).kind,
+                     PATH_NONE); /* its link has none now */
+    assert_int_equal(routes_find(&routes, ipv4_of(10, 0, 1, 7), 0).kind, PATH_NEIGHBOUR);
+    assert_int_equal(routes_source_of(&routes, 1), 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_longest_prefix_wins),
@@ -227,6 +273,7 @@ int main(void) {
         cmocka_unit_test(a_tentative_address_is_not_ours_yet),
         cmocka_unit_test(a_refused_address_never_becomes_ours),
         cmocka_unit_test(a_lease_takes_only_its_own_routes),
+        cmocka_unit_test(every_network_has_its_link),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

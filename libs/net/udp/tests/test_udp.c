@@ -55,7 +55,7 @@ static enum error connect(int i, uint32_t address, uint16_t port) {
 
 static struct udp_socket *arrive(uint32_t from, uint16_t from_port, uint32_t to, uint16_t port,
                                  const char *text) {
-    struct udp_arrival arrival = {at(from, from_port), at(to, port), span_of(text, strlen(text))};
+    struct udp_arrival arrival = {at(from, from_port), at(to, port), span_of(text, strlen(text)), 0};
     return udp_input(&udp, &arrival);
 }
 
@@ -177,7 +177,7 @@ static void the_longest_datagram(void **state) {
     assert_true(udp_next(&udp, &output));
     assert_int_equal(output.payload.length, UDP_PAYLOAD_MAX);
     assert_memory_equal(output.payload.data, large, UDP_PAYLOAD_MAX);
-    struct udp_arrival arrival = {peer, at(1, 53), output.payload};
+    struct udp_arrival arrival = {peer, at(1, 53), output.payload, 0};
     assert_ptr_equal(udp_input(&udp, &arrival), &socket[0]);
     udp_sent(&udp, &output, ERR_NONE);
     assert_int_equal(udp_receive(&udp, &socket[0], got, sizeof got, true, &length, &truncated, &from),
