@@ -24,6 +24,10 @@
     X(ipv4_checksum)                                                                                         \
     X(ipv4_not_ours)                                                                                         \
     X(ipv4_other_group)                                                                                      \
+    X(ipv4_forwarded)                                                                                        \
+    X(ipv4_forward_refused)                                                                                  \
+    X(ipv4_forward_full)                                                                                     \
+    X(ipv4_forward_merged)                                                                                   \
     X(ipv4_bad_source)                                                                                       \
     X(ipv4_fragments_in)                                                                                     \
     X(ipv4_reassembled)                                                                                      \

@@ -11,6 +11,7 @@
 #include <net/net.h>
 #include <net/path/claims.h>
 #include <net/path/cutter.h>
+#include <net/path/forward.h>
 #include <net/path/identity.h>
 #include <net/path/mtu.h>
 #include <net/path/neighbours.h>
@@ -53,6 +54,7 @@ struct interface {
     struct neighbours neighbours;
     struct claims claims;
     struct igmp igmp;
+    struct forwarder forwarder; /* packets for others that leave here */
 };
 
 struct owner {
@@ -137,6 +139,13 @@ void socket_abort(struct net *net, struct socket *socket);
 
 /* As net_receive, for a frame that has never left us. */
 void receive_looped(struct net *net, const struct net_frame *frame, net_time now);
+
+/* ---- forwarding.c ---- */
+
+/* A good packet, for somebody else, that came to our own MAC address. sum_unsure: its device vouched for the
+ * transport's sum, which may not be there at all. */
+void forward_packet(struct net *net, const struct ipv4_header *header, struct span packet, bool sum_unsure,
+                    net_time now);
 
 /* ---- datagram.c ---- */
 

@@ -99,6 +99,7 @@ static void init_interface(struct net *net, struct interface *interface, const s
     neighbours_init(&interface->neighbours, interface->mac, &net->counters);
     claims_init(&interface->claims, interface->mac, &net->random, &net->counters);
     igmp_init(&interface->igmp, &net->random, &net->counters);
+    forward_init(&interface->forwarder, &net->arena, &net->counters);
 }
 
 static void init_protocols(struct net *net, net_time now) {
@@ -227,6 +228,8 @@ enum error net_interface_link(struct net *net, uint32_t number, const struct net
     if (up) {
         addresses_restart(net, interface, came, now);
         igmp_restart(&interface->igmp, now);
+    } else {
+        forward_flush(&interface->forwarder);
     }
     return ERR_NONE;
 }
@@ -256,6 +259,9 @@ static void wake_waiting(struct net *net) {
     }
     if (net->generation != generation) {
         net->generation = generation;
+        for (struct interface *i = net_next_interface(net, NULL); i != NULL; i = net_next_interface(net, i)) {
+            forward_wake(&i->forwarder);
+        }
         icmp_wake(&net->icmp);
         udp_wake(&net->udp);
         dhcp_wake(&net->dhcp);

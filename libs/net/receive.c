@@ -3,8 +3,7 @@
  *
  * Nothing is sent from here and nothing of the frame is kept: the protocols copy what they store and mark
  * what is due. What is wrong with a frame is counted where it is seen. A packet filter's hooks have their
- * places here: prerouting and input; output and postrouting are in transmit.c, forward will stand where
- * packets for others are dropped. */
+ * places here: prerouting, input and forward; output and postrouting are in transmit.c. */
 #include "engine.h"
 #include <net/wire/udp.h>
 
@@ -153,6 +152,23 @@ static void receive_fragment(struct net *net, struct packet *packet) {
     reassembly_release(&net->reassembler);
 }
 
+/* What is for somebody else and was sent to us on purpose is passed on, if that is our task. */
+static void receive_for_others(struct net *net, const struct packet *packet) {
+    bool ours_to_carry =
+        net->config.forward && !packet->looped && !mac_is_group(packet->ethernet.destination);
+    if (ipv4_is_multicast(packet->ipv4.destination)) {
+        return; /* counted already */
+    }
+    if (!ours_to_carry) {
+        net->counters.ipv4_not_ours++;
+    } else if (packet->gso_size != 0) {
+        net->counters.ipv4_forward_merged++;
+    } else {
+        /* forward */
+        forward_packet(net, &packet->ipv4, packet->bytes, packet->checksum_good, packet->now);
+    }
+}
+
 static void receive_ipv4(struct net *net, struct packet *packet, struct span bytes) {
     if (ipv4_parse(bytes, &packet->ipv4, &packet->payload) != ERR_NONE) {
         net->counters.ipv4_malformed++;
@@ -169,7 +185,7 @@ static void receive_ipv4(struct net *net, struct packet *packet, struct span byt
     }
     /* prerouting */
     if (!is_for_us(net, packet)) {
-        net->counters.ipv4_not_ours += !ipv4_is_multicast(packet->ipv4.destination); /* forward */
+        receive_for_others(net, packet);
         return;
     }
     if (ipv4_is_fragment(&packet->ipv4)) {

@@ -344,6 +344,62 @@ static bool transmit_udp(struct net *net, struct net_slot *slot, net_time now) {
     return false;
 }
 
+/* ---- Packets for others ---- */
+
+/* As it is; or in pieces, which must do without the options of the whole. */
+static bool write_forwarded(struct net *net, struct net_slot *slot, struct interface *out,
+                            struct mac destination, const struct forward_item *item) {
+    if (item->length <= out->mtu) {
+        struct writer writer = begin(slot, out, destination, ETHER_IPV4);
+        write_bytes(&writer, item->bytes, item->length);
+        return finish(net, slot, &writer);
+    }
+    struct ipv4_header header;
+    struct span payload;
+    struct writer writer;
+    if (ipv4_parse(span_of(item->bytes, item->length), &header, &payload) != ERR_NONE ||
+        !cutter_begin(&net->cutter, destination, &header, out->mtu, payload.length, &writer)) {
+        return false;
+    }
+    net->pieces_come_back = false;
+    net->cutting_for = out;
+    write_bytes(&writer, payload.data, payload.length);
+    return transmit_fragment(net, slot);
+}
+
+/* The next of a link's queue; its sender hears when nobody is there to take it. */
+static bool transmit_queued(struct net *net, struct net_slot *slot, struct interface *out, net_time now) {
+    struct forward_item *item;
+    while ((item = forward_next(&out->forwarder)) != NULL) {
+        struct mac destination;
+        bool made = false;
+        switch (neighbour_lookup(&out->neighbours, item->next_hop, &destination, now)) {
+        case NEIGHBOUR_WAITING: item->waiting = true; continue;
+        case NEIGHBOUR_READY: made = write_forwarded(net, slot, out, destination, item); break;
+        case NEIGHBOUR_FAILED:
+            net->counters.ipv4_forward_refused++;
+            icmp_router_error(&net->icmp, ICMP_UNREACHABLE, ICMP_HOST_UNREACHABLE, 0,
+                              span_of(item->bytes, item->length), now);
+            break;
+        }
+        forward_done(&out->forwarder, item);
+        net->counters.ipv4_forwarded += made;
+        if (made) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool transmit_forwarded(struct net *net, struct net_slot *slot, net_time now) {
+    for (struct interface *i = net_next_interface(net, NULL); i != NULL; i = net_next_interface(net, i)) {
+        if (i->up && transmit_queued(net, slot, i, now)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* ---- TCP ---- */
 
 /* Header, then the payload copied and summed in one pass; or, if the device sums, just copied. */
@@ -425,7 +481,7 @@ static bool transmit_tcp(struct net *net, struct net_slot *slot, net_time now) {
  * before another is begun; then the rest take turns. */
 static bool transmit_one(struct net *net, struct net_slot *slot, net_time now) {
     static bool (*const takers[])(struct net * net, struct net_slot * slot, net_time now) = {
-        transmit_tcp, transmit_udp, transmit_dns, transmit_icmp, transmit_igmp};
+        transmit_tcp, transmit_udp, transmit_dns, transmit_icmp, transmit_igmp, transmit_forwarded};
     const uint32_t count = sizeof takers / sizeof takers[0];
     net->comes_back = false;
     net_pass_time(net, now);

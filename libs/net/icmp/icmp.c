@@ -121,30 +121,45 @@ static void refill(struct icmp *icmp, net_time now) {
     }
 }
 
-void icmp_error(struct icmp *icmp, uint8_t type, uint8_t code, struct span packet, net_time now) {
+/* Null: it may not be sent. */
+static struct icmp_item *report(struct icmp *icmp, uint8_t type, uint8_t code, struct span packet,
+                                net_time now) {
     struct ipv4_header header;
     struct span payload;
     if (ipv4_parse(packet, &header, &payload) != ERR_NONE || !may_report(&header, payload)) {
-        return;
+        return NULL;
     }
     refill(icmp, now);
     if (icmp->tokens == 0) {
         icmp->counters->icmp_rate_limited++;
-        return;
+        return NULL;
     }
     size_t length =
         (size_t)(payload.data - packet.data) + payload.length; /* without what follows the packet */
     struct icmp_item *item =
         queue_message(icmp, span_slice(packet, 0, length < ICMP_QUOTE_MAX ? length : ICMP_QUOTE_MAX));
-    if (item == NULL) {
-        return;
+    if (item != NULL) {
+        icmp->tokens--;
+        item->source = header.destination;
+        item->destination = header.source;
+        item->tos = (header.tos & TOS_KEPT) | INTERNETWORK_CONTROL;
+        item->message.type = type;
+        item->message.code = code;
     }
-    icmp->tokens--;
-    item->source = header.destination;
-    item->destination = header.source;
-    item->tos = (header.tos & TOS_KEPT) | INTERNETWORK_CONTROL;
-    item->message.type = type;
-    item->message.code = code;
+    return item;
+}
+
+void icmp_error(struct icmp *icmp, uint8_t type, uint8_t code, struct span packet, net_time now) {
+    (void)report(icmp, type, code, packet, now);
+}
+
+void icmp_router_error(struct icmp *icmp, uint8_t type, uint8_t code, uint16_t mtu, struct span packet,
+                       net_time now) {
+    struct icmp_item *item = report(icmp, type, code, packet, now);
+    if (item != NULL) {
+        item->source = IPV4_ANY;
+        item->message.mtu = mtu;
+    }
 }
 
 /* ---- Out ---- */

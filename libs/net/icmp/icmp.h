@@ -66,6 +66,11 @@ bool icmp_input(struct icmp *icmp, const struct ipv4_header *header, const struc
  * too frequent. */
 void icmp_error(struct icmp *icmp, uint8_t type, uint8_t code, struct span packet, net_time now);
 
+/* The same about a packet that was on its way to another, in a router's name: the way back chooses the
+ * source. mtu: of the next link, with fragmentation needed. */
+void icmp_router_error(struct icmp *icmp, uint8_t type, uint8_t code, uint16_t mtu, struct span packet,
+                       net_time now);
+
 /* What is due; false: nothing that does not wait. It stays due until icmp_sent, also used to drop it. */
 bool icmp_next(const struct icmp *icmp, struct icmp_output *output);
 void icmp_sent(struct icmp *icmp, const struct icmp_output *output);

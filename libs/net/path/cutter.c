@@ -31,8 +31,8 @@ static size_t piece_length(const struct cutter *cutter) {
 struct span cutter_next(const struct cutter *cutter, struct ipv4_header *header) {
     size_t length = piece_length(cutter);
     *header = cutter->header;
-    header->fragment_offset = (uint16_t)cutter->at;
-    header->more_fragments = cutter->at + length < cutter->length;
+    header->fragment_offset = (uint16_t)(cutter->header.fragment_offset + cutter->at);
+    header->more_fragments = cutter->header.more_fragments || cutter->at + length < cutter->length;
     return span_of(cutter->memory + cutter->at, length);
 }
 

@@ -25,8 +25,9 @@ static inline bool cutter_is_busy(const struct cutter *cutter) {
     return cutter->memory != NULL;
 }
 
-/* Begins a datagram with this header for packets of `mtu` bytes, 68 at least; *payload is for the caller to
- * fill, `length` bytes. Must not be busy. false: there is no memory (counted), the datagram is lost. */
+/* Begins a datagram, or a piece that must be cut further, with this header for packets of `mtu` bytes, 68 at
+ * least; *payload is for the caller to fill, `length` bytes. Must not be busy. false: there is no memory
+ * (counted), the datagram is lost. */
 bool cutter_begin(struct cutter *cutter, struct mac destination, const struct ipv4_header *header,
                   uint16_t mtu, size_t length, struct writer *payload);
 /* Must be busy. The next piece and its header; it is valid until cutter_sent, which must follow. */

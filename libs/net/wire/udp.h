@@ -3,7 +3,8 @@
 
 #include <net/wire/ipv4.h>
 
-#define UDP_HEADER 8
+#define UDP_HEADER          8
+#define UDP_CHECKSUM_OFFSET 6
 
 struct udp_header {
     uint16_t source_port, destination_port;
