@@ -12,6 +12,9 @@ struct sim_node {
     struct net *net; /* null: a host that is a function */
     void *memory;
     struct mac mac;
+    uint32_t segment;
+    uint8_t interface;                         /* of the engine whose port this is */
+    struct sim_node *port[NET_INTERFACES_MAX]; /* of an engine: its links beside the first */
     struct link link;
     sim_host *host;
     void *context;
@@ -100,6 +103,29 @@ struct sim_node *sim_add_host(struct sim *sim, const uint8_t mac[6], sim_host *h
     node->host = host;
     node->context = context;
     return node;
+}
+
+void sim_set_segment(struct sim_node *node, uint32_t segment) {
+    node->segment = segment;
+}
+
+/* A frame came to a port; the context is the engine's node. */
+static void receive_at_port(void *context, struct sim_node *port, const uint8_t *frame, size_t length) {
+    struct sim_node *engine = context;
+    struct net_frame in = {.data = frame, .length = length, .interface = port->interface};
+    net_receive(engine->net, &in, engine->sim->now);
+}
+
+struct sim_node *sim_add_port(struct sim_node *engine, uint8_t interface, const struct net_config *config,
+                              uint32_t segment, const struct link_config *link) {
+    if (net_interface_link(engine->net, interface, config, true, engine->sim->now) != ERR_NONE) {
+        return NULL;
+    }
+    struct sim_node *port = sim_add_host(engine->sim, config->mac, receive_at_port, engine, link);
+    port->interface = interface;
+    port->segment = segment;
+    engine->port[interface] = port;
+    return port;
 }
 
 struct net *sim_net(struct sim_node *node) {
@@ -219,7 +245,8 @@ void sim_send(struct sim_node *node, const uint8_t *frame, size_t length) {
     for (uint32_t copy = 0; copy < fate.copies; copy++) {
         for (uint32_t i = 0; i < sim->node_count; i++) {
             struct sim_node *to = &sim->node[i];
-            if (to != node && (mac_is_group(destination) || mac_equal(destination, to->mac))) {
+            if (to != node && to->segment == node->segment &&
+                (mac_is_group(destination) || mac_equal(destination, to->mac))) {
                 launch(node, to, frame, length, fate.arrival[copy], fate.mark, fate.corrupt[copy]);
             }
         }
@@ -236,7 +263,7 @@ static void transmit_all(struct sim_node *node) {
         if (!net_transmit(node->net, &slot, node->sim->now)) {
             return;
         }
-        offload_finish(&slot, send_from, node);
+        offload_finish(&slot, send_from, slot.interface == 0 ? node : node->port[slot.interface]);
     }
     assert(!"an engine that sends without end while time stands still");
 }

@@ -1,4 +1,4 @@
-/* sim.h: several engines on one Ethernet segment, in virtual time.
+/* sim.h: several engines on Ethernet segments, in virtual time.
  *
  * Time stands still while anything is to be done and then jumps to the next arrival, deadline or alarm: a day
  * of time-outs takes milliseconds, and the same seed gives the same run. Each node sends over a link of its
@@ -31,6 +31,13 @@ struct sim_node *sim_add_engine(struct sim *sim, const struct net_config *config
                                 const struct link_config *link);
 struct sim_node *sim_add_host(struct sim *sim, const uint8_t mac[6], sim_host *host, void *context,
                               const struct link_config *link);
+
+/* A node that is just made is on segment 0; it hears only those on its own. Before anything is sent. */
+void sim_set_segment(struct sim_node *node, uint32_t segment);
+/* One more link of an engine, with a MAC address, MTU and offloads of its own, on some segment. It is a node
+ * as seen by filters and watchers. Null: net_interface_link refused. */
+struct sim_node *sim_add_port(struct sim_node *engine, uint8_t interface, const struct net_config *config,
+                              uint32_t segment, const struct link_config *link);
 
 struct net *sim_net(struct sim_node *node);
 struct link *

@@ -2,6 +2,7 @@
  * them for whoever came by the privileged name. */
 #include "tcpip.h"
 #include <ipc/netadmin.h>
+#include <stdio.h>
 #include <string.h>
 
 _Static_assert(NETADMIN_FROM_USER == NET_FROM_USER && NETADMIN_FROM_LEASE == NET_FROM_LEASE &&
@@ -11,7 +12,8 @@ _Static_assert(NETADMIN_INCOMPLETE == NET_NEIGHBOUR_INCOMPLETE &&
                    NETADMIN_PERMANENT == NET_NEIGHBOUR_PERMANENT,
                "states of neighbours");
 
-enum { LINK_LOOPBACK = 1, LINK_DEVICE = 2, LOOPBACK_MTU = 65536 };
+/* Links are numbered as `ip link` shows them: loopback, then the engine's. */
+enum { LINK_LOOPBACK = 1, LINK_FIRST = 2, LOOPBACK_MTU = 65536 };
 
 /* ---- To look at ---- */
 
@@ -31,19 +33,20 @@ static void put(struct list_out *out, const void *entry, size_t size) {
 static void on_links(void *context, struct request *request) {
     struct list_out out = {.tcpip = context};
     struct net_interface interface;
-    net_interface(out.tcpip->net, &interface);
     bool running = out.tcpip->device.open && out.tcpip->link_up;
     struct netadmin_link loopback = {.number = LINK_LOOPBACK,
                                      .flags = NETADMIN_UP | NETADMIN_RUNNING | NETADMIN_LOOPBACK,
                                      .mtu = LOOPBACK_MTU,
                                      .name = "lo"};
-    struct netadmin_link device = {.number = LINK_DEVICE,
-                                   .flags = NETADMIN_UP | (running ? NETADMIN_RUNNING : 0),
-                                   .mtu = interface.mtu,
-                                   .name = "eth0"};
-    memcpy(device.mac, interface.mac, sizeof device.mac);
     put(&out, &loopback, sizeof loopback);
-    put(&out, &device, sizeof device);
+    for (uint32_t i = 0; net_interface_at(out.tcpip->net, i, &interface); i++) {
+        struct netadmin_link link = {.number = LINK_FIRST + i,
+                                     .flags = NETADMIN_UP | (running && interface.up ? NETADMIN_RUNNING : 0),
+                                     .mtu = interface.mtu};
+        snprintf(link.name, sizeof link.name, "eth%u", (unsigned)i);
+        memcpy(link.mac, interface.mac, sizeof link.mac);
+        put(&out, &link, sizeof link);
+    }
     netadmin_links_reply(request, out.tcpip->scratch, out.length);
 }
 
@@ -61,7 +64,7 @@ static void on_addresses(void *context, struct request *request) {
                                          .prefix_length = own.prefix_length,
                                          .origin = own.origin,
                                          .flags = (uint8_t)flags,
-                                         .link = LINK_DEVICE};
+                                         .link = LINK_FIRST + own.interface};
         memcpy(entry.address, own.address.bytes, sizeof entry.address);
         put(&out, &entry, sizeof entry);
     }
@@ -76,7 +79,7 @@ static void on_routes(void *context, struct request *request) {
         struct netadmin_route entry = {.family = route.destination.family,
                                        .prefix_length = route.prefix_length,
                                        .origin = route.origin,
-                                       .link = LINK_DEVICE,
+                                       .link = LINK_FIRST + route.interface,
                                        .metric = route.metric};
         memcpy(entry.destination, route.destination.bytes, sizeof entry.destination);
         memcpy(entry.gateway, route.gateway.bytes, sizeof entry.gateway);
@@ -91,8 +94,9 @@ static void on_neighbours(void *context, struct request *request) {
     struct net_neighbour neighbour;
     uint32_t cursor = 0;
     while (net_neighbour_next(out.tcpip->net, &cursor, &neighbour)) {
-        struct netadmin_neighbour entry = {
-            .family = neighbour.address.family, .state = neighbour.state, .link = LINK_DEVICE};
+        struct netadmin_neighbour entry = {.family = neighbour.address.family,
+                                           .state = neighbour.state,
+                                           .link = LINK_FIRST + neighbour.interface};
         memcpy(entry.address, neighbour.address.bytes, sizeof entry.address);
         memcpy(entry.mac, neighbour.mac, sizeof entry.mac);
         put(&out, &entry, sizeof entry);
@@ -107,7 +111,13 @@ static enum error allowed(const struct request *request, uint8_t family, uint32_
     if (request->badge != BADGE_ADMIN) {
         return ERR_NO_RIGHT;
     }
-    return family == NET_IPV4 && (link == 0 || link == LINK_DEVICE) ? ERR_NONE : ERR_NOT_SUPPORTED;
+    return family == NET_IPV4 && link != LINK_LOOPBACK ? ERR_NONE : ERR_NOT_SUPPORTED;
+}
+
+/* The engine's number of a link; whichever fits is the first. One that there is not the engine refuses. */
+static uint32_t interface_of(uint32_t link) {
+    uint32_t interface = link == 0 ? 0 : link - LINK_FIRST;
+    return interface < NET_INTERFACES_MAX ? interface : NET_INTERFACES_MAX;
 }
 
 static struct net_address ipv4(const uint8_t bytes[16]) {
@@ -121,7 +131,8 @@ static void on_address_add(void *context, struct request *request, const struct 
     struct net_address address = ipv4(given->address);
     enum error error = allowed(request, given->family, given->link);
     if (error == ERR_NONE) {
-        error = net_address_add(tcpip->net, 0, &address, given->prefix_length, tcpip_now());
+        error = net_address_add(tcpip->net, interface_of(given->link), &address, given->prefix_length,
+                                tcpip_now());
     }
     request_fail(request, error); /* no error is an answer too */
 }
@@ -154,6 +165,7 @@ static void on_address_remove(void *context, struct request *request, const stru
 static struct net_route route_in(const struct netadmin_route *given) {
     return (struct net_route){.destination = ipv4(given->destination),
                               .prefix_length = given->prefix_length,
+                              .interface = (uint8_t)interface_of(given->link),
                               .gateway = ipv4(given->gateway),
                               .source = ipv4(given->source),
                               .metric = given->metric};

@@ -660,6 +660,8 @@ static void addresses_change_through_their_door(void **state) {
     assert_int_equal(table[2].flags, NETADMIN_SECONDARY);
     alias.link = 1;
     assert_int_equal(netadmin_address_remove(door, &alias), ERR_NOT_SUPPORTED);
+    alias.link = 3;
+    assert_int_equal(netadmin_address_add(door, &alias), ERR_INVALID); /* there is no such link */
     alias.link = 2;
     alias.prefix_length = 25;
     assert_int_equal(netadmin_address_remove(door, &alias), ERR_NOT_FOUND);
@@ -676,6 +678,9 @@ static void routes_change_through_their_door(void **state) {
     struct netadmin_route route = {
         .family = 4, .prefix_length = 8, .destination = {11}, .gateway = {10, 0, 0, 2}, .metric = 3};
     size_t length = 0;
+    route.link = 258; /* which in a byte would be the first */
+    assert_int_equal(netadmin_route_add(door, &route), ERR_INVALID);
+    route.link = 0;
     assert_int_equal(netadmin_route_add(port, &route), ERR_NO_RIGHT);
     OK(netadmin_route_add(door, &route));
     OK(netadmin_routes(port, table, sizeof table, &length));
