@@ -91,6 +91,10 @@ static void draw_engine(struct random *random, struct plan *plan, uint32_t index
     config->mtu = chance(random, 60) ? 1500 : mtus[random_below(random, sizeof mtus / sizeof mtus[0])];
     config->send_buffer = chance(random, 50) ? 0 : power_of_two(random, 4096, 1 << 20);
     config->receive_buffer = chance(random, 50) ? 0 : power_of_two(random, 4096, 1 << 20);
+    if (chance(random, 40)) { /* they do not grow */
+        config->send_buffer_max = config->send_buffer;
+        config->receive_buffer_max = config->receive_buffer;
+    }
     config->checksum_out = chance(random, 40);
     config->segment_out = config->checksum_out && chance(random, 60);
     config->new_reno = chance(random, 30);
@@ -146,7 +150,12 @@ static void draw_flow(struct random *random, struct plan *plan, uint32_t index, 
     if (chance(random, 10) && all != 0) {
         flow->manners[random_below(random, 2)].abort_at = between(random, 1, all);
     }
-    b->answers = plan->rest == 0 && chance(random, 30);
+    if (chance(random, 20)) {
+        b->echoes = true;
+        b->amount = a->amount;
+        b->pause = 0;
+    }
+    b->answers = !b->echoes && plan->rest == 0 && chance(random, 30);
     a->leaves = plan->rest == 0 && b->amount == 0 && chance(random, 30);
 }
 
@@ -233,12 +242,14 @@ void plan_draw(struct plan *plan, uint64_t seed) {
 static void print_engine(const struct plan *plan, uint32_t index, FILE *out) {
     const struct net_config *c = &plan->config[index];
     const struct link_config *l = &plan->link[index];
-    fprintf(out, "  engine %u: mtu %u, buffers %u %u, memory %zu%s%s%s%s%s%s%s, merging every %llu us\n",
-            index + 1, c->mtu, c->send_buffer, c->receive_buffer, plan->memory[index],
-            c->checksum_out ? ", sums" : "", c->segment_out ? ", cuts" : "",
-            c->new_reno ? ", newreno" : ", cubic", c->no_timestamps ? ", no timestamps" : "",
-            c->no_sack ? ", no sack" : "", c->ask_ecn ? ", asks for ecn" : "", c->no_ecn ? ", no ecn" : "",
-            (unsigned long long)plan->merging[index]);
+    fprintf(
+        out,
+        "  engine %u: mtu %u, buffers %u to %u, %u to %u, memory %zu%s%s%s%s%s%s%s, merging every %llu us\n",
+        index + 1, c->mtu, c->send_buffer, c->send_buffer_max, c->receive_buffer, c->receive_buffer_max,
+        plan->memory[index], c->checksum_out ? ", sums" : "", c->segment_out ? ", cuts" : "",
+        c->new_reno ? ", newreno" : ", cubic", c->no_timestamps ? ", no timestamps" : "",
+        c->no_sack ? ", no sack" : "", c->ask_ecn ? ", asks for ecn" : "", c->no_ecn ? ", no ecn" : "",
+        (unsigned long long)plan->merging[index]);
     fprintf(
         out,
         "    link: delay %llu us, jitter %llu us, rate %llu, queue %u; thousandths: loss %u, burst %u %u, "
@@ -259,8 +270,9 @@ static void print_manners(const struct traffic_manners *m, FILE *out) {
     if (m->abort_at != 0) {
         fprintf(out, ", aborts at %llu", (unsigned long long)m->abort_at);
     }
-    fprintf(out, ", buffers %u %u, keep-alive %u %u%s%s\n", m->send_buffer, m->receive_buffer, m->keep_idle,
-            m->keep_interval, m->answers ? ", answers" : "", m->leaves ? ", leaves" : "");
+    fprintf(out, ", buffers %u %u, keep-alive %u %u%s%s%s\n", m->send_buffer, m->receive_buffer, m->keep_idle,
+            m->keep_interval, m->answers ? ", answers" : "", m->echoes ? ", echoes" : "",
+            m->leaves ? ", leaves" : "");
 }
 
 void plan_print(const struct plan *plan, FILE *out) {

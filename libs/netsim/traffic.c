@@ -101,7 +101,8 @@ static enum error send_in_place(struct traffic *traffic, struct traffic_side *si
 /* May it send? A pause begins here. */
 static bool may_send(struct traffic *traffic, struct traffic_side *side) {
     const struct traffic_manners *manners = side->manners;
-    if (side->sent == manners->amount || (manners->answers && !side->ended)) {
+    if (side->sent == manners->amount || (manners->answers && !side->ended) ||
+        (manners->echoes && side->sent == side->received)) {
         return false;
     }
     if (manners->pause != 0 && side->quiet_until == 0 && side->sent >= manners->pause_at) {
@@ -113,7 +114,7 @@ static bool may_send(struct traffic *traffic, struct traffic_side *side) {
 
 static void push(struct traffic *traffic, struct traffic_side *side) {
     while (side->phase == TRAFFIC_OPEN && may_send(traffic, side)) {
-        uint64_t left = side->manners->amount - side->sent;
+        uint64_t left = (side->manners->echoes ? side->received : side->manners->amount) - side->sent;
         size_t length = 1 + random_below(&traffic->random, side->manners->write_most), done;
         length = left < length ? (size_t)left : length;
         enum error error = side->manners->in_place ? send_in_place(traffic, side, length, &done)
@@ -183,6 +184,7 @@ static void see_end(struct traffic *traffic, struct traffic_side *side) {
 static void take(struct traffic *traffic, struct traffic_side *side) {
     const struct traffic_manners *manners = side->manners;
     while (side->phase == TRAFFIC_OPEN && !side->ended &&
+           (!manners->echoes || side->sent == side->received) &&
            (manners->read_pause == 0 || now_of(traffic) >= side->read_at || side->read_at == NET_NEVER)) {
         size_t most = 1 + random_below(&traffic->random, manners->read_most), done;
         enum error error = manners->in_place ? read_in_place(traffic, side, most, &done)
@@ -235,9 +237,13 @@ static void end_sending(struct traffic *traffic, struct traffic_side *side) {
 }
 
 static void act(struct traffic *traffic, struct traffic_side *side, bool hold) {
-    push(traffic, side);
-    take(traffic, side);
-    push(traffic, side); /* who answers may have seen the end */
+    uint64_t moved;
+    do { /* who answers may have seen the end, who echoes may have room for more */
+        moved = side->sent + side->received;
+        push(traffic, side);
+        take(traffic, side);
+        push(traffic, side);
+    } while (side->manners->echoes && side->sent + side->received != moved);
     if (side->phase != TRAFFIC_OPEN || aborts(traffic, side)) {
         return;
     }

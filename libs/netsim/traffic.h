@@ -19,6 +19,7 @@ struct traffic_manners {
     net_time pause;      /* … for so long */
     uint64_t abort_at;   /* having moved so many bytes, it aborts; 0: never */
     bool answers;        /* sends only after the other's end */
+    bool echoes;         /* sends only as much as it has read, and reads no more before */
     bool leaves;         /* closes as soon as it has sent all, where nothing comes back */
     bool in_place;       /* net_send_space and net_receive_data instead of the copying calls */
     bool nodelay;        /* NET_OPTION_NODELAY */

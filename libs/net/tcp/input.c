@@ -177,14 +177,15 @@ static enum verdict check_handshake(struct arrival *in) {
 /* ---- 3.10.7.4, first: check the sequence number ---- */
 
 /* The four cases of 3.4's table. With the window shut, what is at rcv.nxt is acceptable as far as its ACK
- * goes. */
+ * goes; and so is, as in Linux, what is empty and at the very edge: an ACK of somebody who has sent all that
+ * he may, but whose text has not come yet, has no other sequence number. */
 static bool acceptable(const struct arrival *in, uint32_t length, uint32_t window) {
     struct sequence nxt = in->tcb->rcv.nxt;
     if (window == 0) {
         return seq_equal(in->seq, nxt);
     }
     if (length == 0) {
-        return seq_within(in->seq, nxt, window);
+        return seq_within(in->seq, nxt, window + 1);
     }
     return seq_within(in->seq, nxt, window) || seq_within(seq_add(in->seq, length - 1), nxt, window);
 }
@@ -193,6 +194,7 @@ static enum verdict refuse(struct arrival *in, uint32_t length) {
     struct tcb *tcb = in->tcb;
     if (length != 0 && seq_before(in->seq, tcb->rcv.nxt)) {
         in->tcp->counters->tcp_duplicate++;
+        tcb->repeated = true;
         struct sequence end = seq_add(in->seq, (uint32_t)in->text.length);
         tcp_blocks_duplicate(tcb, in->seq, seq_min(end, tcb->rcv.nxt));
     } else {

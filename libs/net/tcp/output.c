@@ -162,9 +162,10 @@ void tcp_check_output(struct tcp *tcp, struct tcb *tcb, net_time now) {
 /* ---- Segments of a connection ---- */
 
 /* A segment without text must look current to the peer: behind all that was sent, unless that waits before a
- * shut window. */
+ * shut window. But it may have got in: who sends again what is there already may be a peer that holds our
+ * probe, as we hold his, and to whom all that we say looks old; so the answer to him stands behind it. */
 static struct sequence empty_seq(const struct tcb *tcb) {
-    return tcp_flight(tcb) == 0 ? tcb->snd.nxt : tcb->snd.max;
+    return tcp_flight(tcb) == 0 && !tcb->repeated ? tcb->snd.nxt : tcb->snd.max;
 }
 
 static void fill_header(const struct tcp *tcp, struct tcb *tcb, struct tcp_departure *out,
@@ -243,6 +244,7 @@ static void compose_reset(const struct tcp *tcp, struct tcb *tcb, struct tcp_dep
 
 static void compose_ack(const struct tcp *tcp, struct tcb *tcb, struct tcp_departure *out, net_time now) {
     fill_header(tcp, tcb, out, empty_seq(tcb), TCP_ACK, now);
+    tcb->repeated = false;
     acknowledged(tcb);
     tcb->acks_due -= tcb->acks_due > 0;
 }

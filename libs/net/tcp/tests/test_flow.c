@@ -191,6 +191,54 @@ static void test_scaled_windows(void **state) {
     QUIET();
 }
 
+/* The right edge after all that is due has been taken, with a scale of 3. */
+static uint32_t latest_edge(struct script *s, uint32_t edge) {
+    struct tcp_header header;
+    struct span text;
+    while (script_take(s, &header, &text)) {
+        uint32_t told = header.ack.value - PEER_ISN + ((uint32_t)header.window << 3);
+        edge = told > edge ? told : edge;
+    }
+    return edge;
+}
+
+/* What a scaled window's rounding has told is taken, and so is an acknowledgment from its very edge: a peer
+ * whose text is on its way, or lost, has no other sequence number. */
+static void test_all_that_was_told_is_taken(void **state) {
+    struct script script, *s = &script;
+    struct net_config config = script_config();
+    struct net_endpoint peer;
+    config.receive_buffer = config.receive_buffer_max = 1 << 18;
+    script_start_with(s, &config);
+    script_listen(s, 4);
+    IN(.flags = SYN, .mss = MSS, .has_shift = true, .shift = 0);
+    OUT(.flags = SYN | ACK, .ack = 1, .has_shift = true, .shift = 3);
+    IN(.flags = ACK, .seq = 1, .ack = 1);
+    assert_int_equal(net_accept(s->net, s->listener, s->owner, &s->socket, &peer), ERR_NONE);
+    uint32_t seq = 1, edge = 0;
+    do {
+        IN(.flags = ACK, .seq = seq, .ack = 1, .length = 999);
+        seq += 999;
+        edge = latest_edge(s, edge);
+        PASS(40 * MS); /* the delayed ones */
+        edge = latest_edge(s, edge);
+    } while (edge - seq >= 999);
+    script_send(s, 100);
+    OUT(.flags = ACK | PSH, .seq = 1, .ack = seq, .length = 100);
+    IN(.flags = ACK, .seq = edge, .ack = 101);
+    PASS(2 * NET_SECOND);
+    QUIET();
+    IN(.flags = ACK, .seq = seq, .ack = 101, .length = edge - seq);
+    PASS(40 * MS);
+    OUT(.flags = ACK, .seq = 101, .ack = edge, .shut = true);
+    script_send(s, 100);
+    OUT(.flags = ACK | PSH, .seq = 101, .ack = edge, .length = 100);
+    IN(.flags = ACK, .seq = edge, .ack = 201);
+    PASS(2 * NET_SECOND);
+    QUIET();
+    script_stop(s);
+}
+
 /* RFC 7323 2.3: more than 14 counts as 14. */
 static void test_scale_beyond_the_limit(void **state) {
     struct script *s = *state;
@@ -444,6 +492,7 @@ int main(void) {
         WITH(test_old_window_is_ignored),
         WITH(test_window_shrinks),
         WITH(test_scaled_windows),
+        cmocka_unit_test(test_all_that_was_told_is_taken),
         WITH(test_scale_beyond_the_limit),
         WITH(test_resent_within_a_shrunk_window),
         WITH(test_window_shrinks_to_nothing),

@@ -218,6 +218,25 @@ static void test_probe_is_taken(void **state) {
     assert_int_equal(net_deadline(s->net), NET_NEVER);
 }
 
+/* Both have taken a byte with which the other probed, and neither knows: what each says has the sequence
+ * number of that byte and is old to the other. The answer to what is old tells from behind the byte. */
+static void test_probes_of_both_are_taken(void **state) {
+    struct script *s = *state;
+    script_reach(s, TCP_ESTABLISHED);
+    IN(.flags = ACK, .seq = 1, .ack = 1, .length = 1, .shut = true);
+    OUT(.flags = ACK, .seq = 1, .ack = 2);
+    script_send(s, 100);
+    wait_until_deadline(s, 200 * MS);
+    OUT(.flags = ACK, .seq = 1, .ack = 2, .length = 1);
+    IN(.flags = ACK, .seq = 2, .ack = 1, .length = 1, .shut = true);
+    OUT(.flags = ACK, .seq = 1, .ack = 3);
+    IN(.flags = ACK, .seq = 2, .ack = 2, .length = 1, .window = 1000);
+    OUT(.flags = ACK, .seq = 2, .ack = 3);
+    IN(.flags = ACK, .seq = 3, .ack = 2, .window = 1000);
+    OUT(.flags = ACK, .seq = 2, .ack = 3, .length = 99);
+    IN(.flags = ACK, .seq = 3, .ack = 101, .window = 1000);
+}
+
 static void test_probes_unanswered(void **state) {
     struct script *s = *state;
     script_reach(s, TCP_ESTABLISHED);
@@ -386,6 +405,7 @@ int main(void) {
         WITH(test_data_gives_up),
         WITH(test_probes_go_on),
         WITH(test_probe_is_taken),
+        WITH(test_probes_of_both_are_taken),
         WITH(test_probes_unanswered),
         WITH(test_keepalive_answered),
         WITH(test_keepalive_unanswered),
