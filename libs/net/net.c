@@ -316,7 +316,8 @@ net_time net_deadline(const struct net *net) {
 }
 
 uint16_t net_path_mtu(const struct net *net, uint32_t destination, net_time now) {
-    return mtu_look(&net->mtus, destination, net->config.mtu, now);
+    const struct path path = routes_find(&net->routes, destination, 0);
+    return mtu_look(&net->mtus, destination, net->interface[path.interface].mtu, now);
 }
 
 /* ---- Events ---- */

@@ -30,7 +30,7 @@ static void say(struct pair *pair, const struct router *router, struct span pack
                                                       .type = ETHER_IPV4});
     ipv4_write(&writer, &header, ICMP_HEADER + message.payload.length);
     icmp_write(&writer, &message);
-    struct net_frame frame = {bytes, writer.length, false, 0};
+    struct net_frame frame = {.data = bytes, .length = writer.length};
     net_receive(pair->net[A], &frame, pair->now);
 }
 
