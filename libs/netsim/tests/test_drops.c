@@ -601,6 +601,10 @@ static const char *const others[] = {
     "tcp_resets_out",
     "tcp_zero_window_probes",
     "tcp_keepalive_probes",
+    "ipv4_forwarded", /* these four: test_forward.c */
+    "ipv4_forward_refused",
+    "ipv4_forward_full",
+    "ipv4_forward_merged",
     "tcp_fast_opens",
     "tcp_fast_open_ignored",
     "tcp_reordering_seen",
