@@ -91,9 +91,21 @@ class Disk:
         """The bytes of a file; only after the machine was shut down."""
         return self._mtool("mcopy", "-n", f"::{name}", "-").stdout
 
+    def has(self, name):
+        """Is there a file of that name?"""
+        done = subprocess.run(["mdir", "-i", self.path, f"::{name}"], capture_output=True, check=False)
+        return done.returncode == 0
+
+    def _fsck(self):
+        return subprocess.run(["/usr/sbin/fsck.fat", "-n", self.path], capture_output=True, text=True, check=False)
+
+    def is_clean(self):
+        """Does fsck find the file system clean?"""
+        return self._fsck().returncode == 0
+
     def check(self):
-        """Fails unless fsck finds the file system clean."""
-        done = subprocess.run(["/usr/sbin/fsck.fat", "-n", self.path], capture_output=True, text=True, check=False)
+        """Fails unless it does."""
+        done = self._fsck()
         assert done.returncode == 0, f"fsck.fat finds fault:\n{done.stdout}"
 
 

@@ -2,7 +2,7 @@
 import time
 
 import peers
-from guest import HOST
+from guest import COMMAND_LIMIT, HOST
 
 SOME = 8 << 20
 
@@ -31,7 +31,10 @@ def test_a_session_that_writes(guest):
 
 def test_written_files_reach_the_disk_without_a_shutdown(guest):
     guest.ok("cp /www/index.html /kept.html")
-    time.sleep(2)
+    deadline = time.monotonic() + COMMAND_LIMIT
+    while not (guest.disk.has("/kept.html") and guest.disk.is_clean()):
+        assert time.monotonic() < deadline, "the server does not write back"
+        time.sleep(0.2)
     guest.kill()
     guest.disk.check()
     assert guest.disk.read("/kept.html") == guest.disk.read("/www/index.html")
