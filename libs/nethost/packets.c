@@ -29,7 +29,7 @@ static struct mac receiver_of(const struct nethost *host, const uint8_t *packet,
 
 static void give(struct nethost *host, const void *frame, size_t length, bool checksum_good,
                  uint16_t gso_size) {
-    net_receive(host->net, &(struct net_frame){frame, length, checksum_good, gso_size}, host->now);
+    net_receive(host->net, &(struct net_frame){frame, length, checksum_good, gso_size, 0}, host->now);
 }
 
 static void give_arp(struct nethost *host, uint16_t operation, uint32_t of, uint32_t to) {
