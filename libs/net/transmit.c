@@ -36,8 +36,10 @@ static enum way_answer find_way(struct net *net, uint32_t source, uint32_t desti
     *way = (struct way){.out = out,
                         .source = source != 0 ? source : path.source,
                         .mtu = out->mtu,
+                        .dont_fragment = true,
                         .error = ERR_NET_UNREACHABLE};
     if (path.kind != PATH_LOCAL && !out->up) {
+        net->counters.ipv4_no_way++;
         return WAY_NONE;
     }
     switch (path.kind) {

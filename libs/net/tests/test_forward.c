@@ -308,6 +308,11 @@ static void test_a_link_that_is_down(void **state) {
     assert_int_equal(answer_to(0x0a000263, 64, 0), ERR_NONE); /* it waits for ARP */
     assert_int_equal(net_interface_link(net[R], 1, &to_b, false, now), ERR_NONE);
     assert_int_equal(answer_to(HOST_B, 64, NET_SECOND), ERR_NET_UNREACHABLE);
+    net_socket_id r = bound(R, 8);
+    say(R, r, HOST_B, 10); /* nor does the router itself get through */
+    settle();
+    assert_int_equal(net_counters(net[R])->ipv4_no_way, 1);
+    assert_int_equal(net_take_error(net[R], r), ERR_NET_UNREACHABLE);
     assert_int_equal(answer_to(VIA_A, 64, NET_SECOND), ERR_REFUSED); /* the other link goes on */
     assert_int_equal(net_interface_link(net[R], 1, &to_b, true, now), ERR_NONE);
     say(A, a, HOST_B, 10);

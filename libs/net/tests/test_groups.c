@@ -249,6 +249,7 @@ static bool watch(struct pair *pair, int from, const struct net_slot *slot) {
         wire->multicasts++;
         wire->ttl = ipv4.ttl;
         wire->source = ipv4.source;
+        assert_true(ipv4.dont_fragment); /* as every datagram that nobody wants to be cut */
         assert_true(mac_equal(ethernet.destination, group));
     }
     return true;

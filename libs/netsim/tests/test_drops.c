@@ -293,6 +293,14 @@ static void ipv4_not_ours(void) {
     ends.destination = PEER + 50;
     give(forge_datagram(rig.frame, &ends, 1, 2, (struct span){0}));
 }
+static void forward(void) {
+    net_set_forwarding(rig.caller.net, true);
+}
+static void ipv4_to_nowhere(void) {
+    struct forge_ends ends = RIG_ENDS;
+    ends.destination = UINT32_C(0xf0000001); /* no station's, whatever the routes say */
+    give(forge_datagram(rig.frame, &ends, 1, 2, (struct span){0}));
+}
 static void ipv4_bad_source(void) {
     struct forge_ends ends = RIG_ENDS;
     ends.source = OURS;
@@ -511,6 +519,7 @@ static const struct row {
     {"ipv4_malformed", NULL, ipv4_malformed, 0, NULL},
     {"ipv4_checksum", NULL, ipv4_checksum, 0, NULL},
     {"ipv4_not_ours", NULL, ipv4_not_ours, 0, NULL},
+    {"ipv4_forward_refused", forward, ipv4_to_nowhere, 0, NULL},
     {"ipv4_bad_source", NULL, ipv4_bad_source, 0, NULL},
     {"ipv4_unknown_protocol", NULL, ipv4_unknown_protocol, 0, NULL},
     {"ipv4_no_way", NULL, ipv4_no_way, 0, NULL},
@@ -572,6 +581,9 @@ static const char *const others[] = {
     "frames_in",
     "frames_out",
     "arp_unanswered",
+    "ipv4_forwarded",
+    "ipv4_forward_full" /* test_forward.c */,
+    "ipv4_forward_merged" /* test_forward.c */,
     "ipv4_fragments_in",
     "ipv4_reassembled",
     "ipv4_mtu_learned",
@@ -601,10 +613,6 @@ static const char *const others[] = {
     "tcp_resets_out",
     "tcp_zero_window_probes",
     "tcp_keepalive_probes",
-    "ipv4_forwarded", /* these four: test_forward.c */
-    "ipv4_forward_refused",
-    "ipv4_forward_full",
-    "ipv4_forward_merged",
     "tcp_fast_opens",
     "tcp_fast_open_ignored",
     "tcp_reordering_seen",
