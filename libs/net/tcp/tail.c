@@ -6,12 +6,13 @@
 #define MAX_ACK_DELAY (NET_SECOND / 5)   /* a lone segment's ACK may be held back so long */
 #define SLACK         (NET_SECOND / 100) /* for peers nearer than their own timers' grain */
 
-/* 7.2: not when something else will tell soon: recovery, or what SACK has told already. */
+/* 7.2: not when something else will tell soon: recovery, or what SACK has told already; nor a second time
+ * while the first probe has not left, for the peer's window may have shut. */
 bool tcp_tail_may_probe(const struct tcb *tcb) {
     const struct outstanding *out = tcb->outstanding;
     bool usual = out != NULL && tcb->sack && tcb->state >= TCP_ESTABLISHED && tcb->retries == 0;
     return usual && tcb->recovery.phase == TCP_PHASE_OPEN && !tcb->recovery.tail_probed &&
-           out->sent.bytes[SENT_ARRIVED] == 0;
+           !tcb->recovery.tail_due && out->sent.bytes[SENT_ARRIVED] == 0;
 }
 
 /* TLP_calc_PTO: never later than the timer, which runs since the first segment left. */

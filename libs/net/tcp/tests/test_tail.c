@@ -75,6 +75,23 @@ static void test_lone_segment(void **state) {
     acked(s, 1);
 }
 
+/* The window shuts over what is out: no probe may leave, and the engine does not turn round and round for it
+ * when the timeout is over too. */
+static void test_no_probe_into_a_shut_window(void **state) {
+    struct script *s = *state;
+    script_send(s, 2 * MSS);
+    take_full(s, 0, 2);
+    PASS(20 * MS);
+    IN(.flags = ACK, .seq = 1, .ack = AT(0), .shut = true);
+    PASS(PTO);
+    QUIET();
+    PASS(100 * MS);
+    QUIET();
+    assert_int_equal(counters(s)->tcp_tail_probes, 0);
+    acked(s, 2);
+    QUIET();
+}
+
 /* What SACK has told of says more than a probe could (7.2): RACK's timer runs instead, then the timeout. */
 static void test_no_probe_when_something_arrived(void **state) {
     struct script *s = *state;
@@ -132,9 +149,13 @@ static void test_probe_was_needed(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        WITH(test_probe_finds_a_hole), WITH(test_probe_with_new_data),
-        WITH(test_wait_begins_anew),   WITH(test_lone_segment),
-        WITH(test_probe_came_twice),   WITH(test_no_probe_when_something_arrived),
+        WITH(test_probe_finds_a_hole),
+        WITH(test_probe_with_new_data),
+        WITH(test_wait_begins_anew),
+        WITH(test_lone_segment),
+        WITH(test_probe_came_twice),
+        WITH(test_no_probe_into_a_shut_window),
+        WITH(test_no_probe_when_something_arrived),
         WITH(test_probe_was_needed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
