@@ -422,10 +422,19 @@ bool tcp_compose(struct tcp *tcp, const struct tcp_turn *turn, size_t room, stru
     return made;
 }
 
+/* Only few: whoever floods us with forged addresses must not fill the memory, nor the wire with questions. */
+static void park_reply(struct tcp *tcp) {
+    const struct tcp_reply *reply = &tcp->replies[tcp->reply_head++ % TCP_REPLIES];
+    if (tcp->parked_reply_count < TCP_REPLIES_PARKED) {
+        tcp->parked_reply[tcp->parked_reply_count++] = *reply;
+    } else {
+        tcp->counters->tcp_replies_dropped++;
+    }
+}
+
 void tcp_park(struct tcp *tcp, const struct tcp_turn *turn) {
     if (turn->tcb == NULL) {
-        tcp->counters->tcp_replies_dropped++;
-        tcp->reply_head++; /* an answer to a stranger is not worth keeping */
+        park_reply(tcp);
         return;
     }
     list_remove(&turn->tcb->due);
@@ -434,6 +443,10 @@ void tcp_park(struct tcp *tcp, const struct tcp_turn *turn) {
 
 void tcp_unpark(struct tcp *tcp) {
     list_move_all(&tcp->due, &tcp->parked);
+    for (uint32_t i = 0; i < tcp->parked_reply_count; i++) {
+        tcp_reply(tcp, &tcp->parked_reply[i]);
+    }
+    tcp->parked_reply_count = 0;
 }
 
 /* A connection that is being opened ends; others count the segment as sent and lost, so that their timers

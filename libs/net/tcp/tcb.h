@@ -273,9 +273,10 @@ struct tcb {
 
 _Static_assert(sizeof(struct tcb) <= 512, "a connection should fit into the arena's run of 512 bytes");
 
-#define TCP_NO_HEAP UINT32_MAX
-#define MSS_DEFAULT 536 /* RFC 9293 3.7.1: when the peer says nothing */
-#define TCP_REPLIES 256 /* a power of two */
+#define TCP_NO_HEAP        UINT32_MAX
+#define MSS_DEFAULT        536 /* RFC 9293 3.7.1: when the peer says nothing */
+#define TCP_REPLIES        256 /* a power of two */
+#define TCP_REPLIES_PARKED 32
 
 /* A segment that belongs to no connection: RST, the ACK of a remnant, or a SYN-ACK that is a cookie. */
 struct tcp_reply {
@@ -313,6 +314,8 @@ struct tcp {
 
     struct tcp_reply replies[TCP_REPLIES];
     uint32_t reply_head, reply_tail;
+    struct tcp_reply parked_reply[TCP_REPLIES_PARKED]; /* those that wait for a neighbour */
+    uint32_t parked_reply_count;
     bool reply_turn; /* the last segment was a connection's: a reply goes next */
 
     struct tcp_hint hints[TCP_HINTS];
