@@ -47,6 +47,7 @@
     X(icmp_ignored)                                                                                          \
     X(icmp_unmatched)                                                                                        \
     X(icmp_echo)                                                                                             \
+    X(icmp_timestamp)                                                                                        \
     X(icmp_queue_full)                                                                                       \
     X(icmp_rate_limited)                                                                                     \
     X(igmp_in)                                                                                               \

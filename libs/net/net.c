@@ -109,7 +109,7 @@ static void init_protocols(struct net *net, net_time now) {
     reassembly_init(&net->reassembler, &net->arena, &net->counters, reassembly_budget(net), key);
     struct mac mac = mac_of(net->config.mac);
     init_interface(net, &net->interface[0], &net->config);
-    icmp_init(&net->icmp, &net->arena, &net->counters, now);
+    icmp_init(&net->icmp, &net->arena, &net->random, &net->counters, now);
     udp_init(&net->udp, &net->arena, net->arena.blocks * ARENA_BLOCK / DATAGRAMS_SHARE, &net->counters);
     dhcp_init(&net->dhcp, mac, net->config.host_name, &net->random, &net->counters);
     dns_init(&net->dns, &net->random, &net->counters);

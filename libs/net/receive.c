@@ -169,9 +169,22 @@ static void receive_for_others(struct net *net, const struct packet *packet) {
     }
 }
 
+/* Who sends a wrong option is told (RFC 1122 3.2.2.5), if nothing else is wrong. */
+static void report_option(struct net *net, struct packet *packet, struct span bytes) {
+    bool to_a_group = ipv4_is_multicast(packet->ipv4.destination);
+    if (ipv4_checksum_good(bytes) && good_source(net, packet) && !to_a_group && is_for_us(net, packet) &&
+        packet->to_us) {
+        icmp_error_option(&net->icmp, packet->ipv4.bad_option, bytes, packet->now);
+    }
+}
+
 static void receive_ipv4(struct net *net, struct packet *packet, struct span bytes) {
-    if (ipv4_parse(bytes, &packet->ipv4, &packet->payload) != ERR_NONE) {
+    enum error error = ipv4_parse(bytes, &packet->ipv4, &packet->payload);
+    if (error != ERR_NONE) {
         net->counters.ipv4_malformed++;
+        if (error == ERR_NOT_SUPPORTED) {
+            report_option(net, packet, bytes);
+        }
         return;
     }
     if (!ipv4_checksum_good(bytes)) {
@@ -264,7 +277,7 @@ static void receive_icmp(struct net *net, struct packet *packet) {
         net->counters.icmp_checksum++;
         return;
     }
-    if (icmp_input(&net->icmp, &packet->ipv4, &message, packet->to_us, &report)) {
+    if (icmp_input(&net->icmp, &packet->ipv4, &message, packet->to_us, &report, packet->now)) {
         take_report(net, packet, &report);
     }
 }

@@ -57,6 +57,14 @@ def wire(guest):
     return guest.wire
 
 
+@pytest.fixture
+def stranger(wire, monkeypatch):
+    """A host that the guest has not heard of yet: what it learns of the path there is not the other tests' concern."""
+    stranger.last = getattr(stranger, "last", 100) + 1
+    monkeypatch.setattr(wire, "ip", address(f"10.9.0.{stranger.last}"))
+    return wire
+
+
 def counters(guest):
     """What netstat -s shows, as numbers."""
     return {name: int(value) for name, value in re.findall(r"^(\w+) +(\d+)$", guest.ok("netstat -s"), re.M)}
@@ -130,13 +138,60 @@ def test_broadcast_echo_is_not_answered(wire):
     assert wire.ping().rest != 99
 
 
-def test_unknown_protocol_is_reported(wire):
+def test_any_time_to_live(wire):
+    """A host does not look at it (RFC 1122 3.2.1.7)."""
+    for ttl in (0, 1, 255):
+        assert wire.ping(b"x", ttl=ttl).payload == b"x"
+
+
+def test_timestamp_request(wire):
+    wire.send_ipv4(ICMP_NUMBER, icmp(13, 0, 0x77, struct.pack("!III", 1234, 0, 0)), target=address("10.9.0.255"),
+                   to=b"\xff" * 6)
+    wire.send_ipv4(ICMP_NUMBER, icmp(13, 0, 0x78, struct.pack("!III", 1234, 0, 0)))
+    answer = wire.receive(lambda packet: packet.kind == "icmp")
+    originate, received, transmitted = struct.unpack("!III", answer.payload)
+    assert (answer.type, answer.code, answer.rest, originate) == (14, 0, 0x78, 1234)
+    assert received == transmitted and received >> 31, "the guest does not know the time of day"
+
+
+@pytest.mark.parametrize("kind", [1, 2, 6, 9, 10, 15, 17, 37, 255])
+def test_other_icmp_is_ignored(wire, kind):
+    """Also requests for information and address masks (RFC 1122 3.2.2.7 and 3.2.2.9)."""
+    wire.send_ipv4(ICMP_NUMBER, icmp(kind, 0, 0, bytes(20)))
+    assert not [packet for packet in wire.settle() if packet.kind == "icmp"]
+
+
+@pytest.mark.parametrize("options, pointer", [(b"\x07\x00\0\0", 20), (b"\x01\x01\x07\x09", 22), (b"\x01\x01\x01\x07", 23)],
+                         ids=["no-length", "too-long", "cut-off"])
+def test_wrong_options_are_reported(guest, stranger, options, pointer):
+    before = counters(guest)["ipv4_malformed"]
+    stranger.send_ipv4(ICMP_NUMBER, icmp(8, 0, 1), options=options)
+    error = stranger.receive(lambda packet: packet.kind == "icmp")
+    assert (error.type, error.code, error.rest >> 24) == (12, 0, pointer)
+    assert error.payload[20:24] == options
+    assert counters(guest)["ipv4_malformed"] == before + 1
+
+
+def test_errors_are_limited(guest, stranger):
+    """Six at once to a peer, then one a second; another peer is not touched by that."""
+    wire = stranger
+    before = counters(guest)["icmp_rate_limited"]
+    for number in range(20):
+        wire.send_udp(5555, CLOSED, b"%d" % number)
+    errors = [packet for packet in wire.settle() if packet.kind == "icmp" and packet.type == 3]
+    assert len(errors) in (6, 7)
+    assert counters(guest)["icmp_rate_limited"] - before == 20 - len(errors)
+
+
+def test_unknown_protocol_is_reported(stranger):
+    wire = stranger
     wire.send_ipv4(200, b"whatever")
     error = wire.receive(lambda packet: packet.kind == "icmp")
     assert (error.type, error.code) == (3, 2) and error.payload[9] == 200
 
 
-def test_closed_udp_port_is_reported(wire):
+def test_closed_udp_port_is_reported(stranger):
+    wire = stranger
     wire.send_udp(5555, CLOSED, b"anybody?")
     error = wire.receive(lambda packet: packet.kind == "icmp")
     sent = udp(wire.ip, wire.guest_ip, 5555, CLOSED, b"anybody?")
@@ -1138,14 +1193,6 @@ def longest(peer, count=6):
     return max(len(peer.receive().payload) for _ in range(count))
 
 
-@pytest.fixture
-def stranger(wire, monkeypatch):
-    """A host that the guest has not heard of yet: what it learns of the path there is not the other tests' concern."""
-    stranger.last = getattr(stranger, "last", 100) + 1
-    monkeypatch.setattr(wire, "ip", address(f"10.9.0.{stranger.last}"))
-    return wire
-
-
 def test_path_mtu(stranger):
     """What did not fit is sent again in smaller pieces; a forged report changes nothing."""
     wire = stranger
@@ -1234,8 +1281,7 @@ def malformed(wire):
                "arp_malformed")
     yield ethernet(wire.guest_mac, wire.mac, IPV4_TYPE, b""), "ipv4_malformed"
     for fields in ({"version": 6}, {"version": 0}, {"words": 4}, {"words": 0}, {"words": 15}, {"total": 19},
-                   {"total": 0}, {"total": 2000}, {"options": b"\x07\0\0\0"}, {"options": b"\x07\x20\0\0"},
-                   {"options": b"\x01\x01\x01\x07"}, {"fragment": 0x1fff}):
+                   {"total": 0}, {"total": 2000}, {"fragment": 0x1fff}):
         yield ip(ICMP_NUMBER, icmp(8, 0, 1), **fields), "ipv4_malformed"
     yield ip(ICMP_NUMBER, icmp(8, 0, 1), sum_error=1), "ipv4_checksum"
     for source in ("127.0.0.1", "0.0.0.0", "224.0.0.1", "255.255.255.255", "10.9.0.255", "10.9.0.1", "240.0.0.1"):

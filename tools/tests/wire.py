@@ -276,9 +276,10 @@ class Wire:
         self.send_ipv4(ICMP_NUMBER, icmp(8, 0, 0x12340000 + self.pings, payload), **fields)
 
         def is_answer(packet):
-            if seen is not None and packet.kind != "icmp":
+            found = packet.kind == "icmp" and packet.type == 0 and packet.rest == 0x12340000 + self.pings
+            if seen is not None and not found:
                 seen.append(packet)
-            return packet.kind == "icmp" and packet.type == 0 and packet.rest == 0x12340000 + self.pings
+            return found
         return self.receive(is_answer)
 
     def settle(self):

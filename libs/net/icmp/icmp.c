@@ -5,8 +5,10 @@
 #define INTERNETWORK_CONTROL 0xc0
 #define TOS_KEPT             0x1e
 
-void icmp_init(struct icmp *icmp, struct arena *arena, struct net_counters *counters, net_time now) {
-    *icmp = (struct icmp){.tokens = ICMP_ERRORS_BURST, .refilled = now, .arena = arena, .counters = counters};
+void icmp_init(struct icmp *icmp, struct arena *arena, struct random *random, struct net_counters *counters,
+               net_time now) {
+    *icmp = (struct icmp){.clock = random_u32(random), .arena = arena, .counters = counters};
+    icmp_limit_init(&icmp->limit, random, now);
     list_init(&icmp->items);
 }
 
@@ -33,19 +35,43 @@ static struct icmp_item *queue_message(struct icmp *icmp, struct span payload) {
 
 /* ---- In ---- */
 
+/* An answer goes back from where the question went to, with its TOS (RFC 1349 5.1). Null: no room. */
+static struct icmp_item *queue_answer(struct icmp *icmp, const struct ipv4_header *header, uint8_t type,
+                                      const struct icmp_message *question) {
+    struct icmp_item *item = queue_message(icmp, question->payload);
+    if (item != NULL) {
+        item->source = header->destination;
+        item->destination = header->source;
+        item->tos = header->tos;
+        item->message.type = type;
+        item->message.id = question->id;
+        item->message.sequence = question->sequence;
+    }
+    return item;
+}
+
 static void answer_echo(struct icmp *icmp, const struct ipv4_header *header,
-                        const struct icmp_message *echo) {
-    struct icmp_item *item = queue_message(icmp, echo->payload);
-    if (item == NULL) {
+                        const struct icmp_message *question) {
+    icmp->counters->icmp_echo += queue_answer(icmp, header, ICMP_ECHO_REPLY, question) != NULL;
+}
+
+/* RFC 792: milliseconds since midnight; who does not know the time of day sets the highest bit. */
+static void answer_timestamp(struct icmp *icmp, const struct ipv4_header *header,
+                             const struct icmp_message *question, net_time now) {
+    uint32_t time = ((uint32_t)(now / 1000) + icmp->clock) | UINT32_C(1) << 31;
+    if (question->payload.length < ICMP_TIMESTAMPS) {
+        icmp->counters->icmp_malformed++;
         return;
     }
-    icmp->counters->icmp_echo++;
-    item->source = header->destination;
-    item->destination = header->source;
-    item->tos = header->tos; /* RFC 1349 5.1 */
-    item->message.type = ICMP_ECHO_REPLY;
-    item->message.id = echo->id;
-    item->message.sequence = echo->sequence;
+    struct icmp_message cut = *question;
+    cut.payload = span_slice(question->payload, 0, ICMP_TIMESTAMPS);
+    struct icmp_item *item = queue_answer(icmp, header, ICMP_TIMESTAMP_REPLY, &cut);
+    if (item != NULL) {
+        struct writer writer = writer_of(item->bytes + 4, ICMP_TIMESTAMPS - 4); /* behind the originator's */
+        write_be32(&writer, time);
+        write_be32(&writer, time);
+        icmp->counters->icmp_timestamp++;
+    }
 }
 
 /* What an unreachable's code means to a sender (RFC 1122 3.2.2.1 and 4.2.3.9; as Linux's icmp_err_convert).
@@ -87,12 +113,14 @@ static bool read_error(struct icmp *icmp, const struct icmp_message *message, st
 }
 
 bool icmp_input(struct icmp *icmp, const struct ipv4_header *header, const struct icmp_message *message,
-                bool to_us, struct icmp_report *report) {
+                bool to_us, struct icmp_report *report, net_time now) {
     if (icmp_is_error(message->type)) {
         return read_error(icmp, message, report);
     }
     if (message->type == ICMP_ECHO && to_us) {
         answer_echo(icmp, header, message);
+    } else if (message->type == ICMP_TIMESTAMP && to_us) {
+        answer_timestamp(icmp, header, message, now);
     } else {
         icmp->counters->icmp_ignored++;
     }
@@ -109,28 +137,23 @@ static bool may_report(const struct ipv4_header *header, struct span payload) {
     return !about_error && header->fragment_offset == 0 && ipv4_is_source(header->source) && !nowhere;
 }
 
-static void refill(struct icmp *icmp, net_time now) {
-    net_time earned = (now - icmp->refilled) / ICMP_ERROR_EVERY;
-    net_time missing = ICMP_ERRORS_BURST - icmp->tokens;
-    if (earned >= missing) {
-        icmp->tokens = ICMP_ERRORS_BURST;
-        icmp->refilled = now;
-    } else {
-        icmp->tokens += (uint32_t)earned;
-        icmp->refilled += earned * ICMP_ERROR_EVERY;
-    }
+/* As Linux: what we tell ourselves, and what path MTU discovery lives of. */
+static bool is_unlimited(const struct ipv4_header *header, uint8_t type, uint8_t code) {
+    bool own = ipv4_is_loopback(header->source) || header->source == header->destination;
+    return own || (type == ICMP_UNREACHABLE && code == ICMP_FRAGMENTATION_NEEDED);
 }
 
-/* Null: it may not be sent. */
-static struct icmp_item *report(struct icmp *icmp, uint8_t type, uint8_t code, struct span packet,
-                                net_time now) {
+/* Null: it must not be sent. */
+static struct icmp_item *queue_error(struct icmp *icmp, uint8_t type, uint8_t code, struct span packet,
+                                     net_time now) {
     struct ipv4_header header;
     struct span payload;
-    if (ipv4_parse(packet, &header, &payload) != ERR_NONE || !may_report(&header, payload)) {
+    enum error error = ipv4_parse(packet, &header, &payload);
+    bool good = error == ERR_NONE || (error == ERR_NOT_SUPPORTED && type == ICMP_PARAMETER_PROBLEM);
+    if (!good || !may_report(&header, payload)) {
         return NULL;
     }
-    refill(icmp, now);
-    if (icmp->tokens == 0) {
+    if (!is_unlimited(&header, type, code) && !icmp_limit_allows(&icmp->limit, header.source, now)) {
         icmp->counters->icmp_rate_limited++;
         return NULL;
     }
@@ -139,7 +162,6 @@ static struct icmp_item *report(struct icmp *icmp, uint8_t type, uint8_t code, s
     struct icmp_item *item =
         queue_message(icmp, span_slice(packet, 0, length < ICMP_QUOTE_MAX ? length : ICMP_QUOTE_MAX));
     if (item != NULL) {
-        icmp->tokens--;
         item->source = header.destination;
         item->destination = header.source;
         item->tos = (header.tos & TOS_KEPT) | INTERNETWORK_CONTROL;
@@ -150,15 +172,22 @@ static struct icmp_item *report(struct icmp *icmp, uint8_t type, uint8_t code, s
 }
 
 void icmp_error(struct icmp *icmp, uint8_t type, uint8_t code, struct span packet, net_time now) {
-    (void)report(icmp, type, code, packet, now);
+    (void)queue_error(icmp, type, code, packet, now);
 }
 
 void icmp_router_error(struct icmp *icmp, uint8_t type, uint8_t code, uint16_t mtu, struct span packet,
                        net_time now) {
-    struct icmp_item *item = report(icmp, type, code, packet, now);
+    struct icmp_item *item = queue_error(icmp, type, code, packet, now);
     if (item != NULL) {
         item->source = IPV4_ANY;
         item->message.mtu = mtu;
+    }
+}
+
+void icmp_error_option(struct icmp *icmp, uint8_t pointer, struct span packet, net_time now) {
+    struct icmp_item *item = queue_error(icmp, ICMP_PARAMETER_PROBLEM, 0, packet, now);
+    if (item != NULL) {
+        item->message.pointer = pointer;
     }
 }
 

@@ -10,6 +10,8 @@ enum error icmp_parse(struct span bytes, struct icmp_message *message) {
     switch (message->type) {
     case ICMP_ECHO:
     case ICMP_ECHO_REPLY:
+    case ICMP_TIMESTAMP:
+    case ICMP_TIMESTAMP_REPLY:
         message->id = first;
         message->sequence = second;
         break;
@@ -31,13 +33,14 @@ void icmp_write(struct writer *writer, const struct icmp_message *message) {
     if (start == NULL || payload == NULL) {
         return;
     }
-    bool echo = message->type == ICMP_ECHO || message->type == ICMP_ECHO_REPLY;
+    bool question = message->type == ICMP_ECHO || message->type == ICMP_ECHO_REPLY ||
+                    message->type == ICMP_TIMESTAMP || message->type == ICMP_TIMESTAMP_REPLY;
     struct writer at = writer_of(start, ICMP_HEADER);
     write_u8(&at, message->type);
     write_u8(&at, message->code);
     write_be16(&at, 0);
-    write_be16(&at, echo ? message->id : (uint16_t)(message->pointer << 8));
-    write_be16(&at, echo ? message->sequence : message->mtu);
+    write_be16(&at, question ? message->id : (uint16_t)(message->pointer << 8));
+    write_be16(&at, question ? message->sequence : message->mtu);
     struct checksum sum = {0};
     checksum_add(&sum, start, ICMP_HEADER);
     checksum_copy(&sum, payload, message->payload.data, message->payload.length);

@@ -4,7 +4,8 @@
 #include <net/wire/ipv4.h>
 #include <net/wire/sequence.h>
 
-#define ICMP_HEADER 8
+#define ICMP_HEADER     8
+#define ICMP_TIMESTAMPS 12 /* bytes behind it: originate, receive, transmit */
 
 enum icmp_type {
     ICMP_ECHO_REPLY = 0,
@@ -13,7 +14,9 @@ enum icmp_type {
     ICMP_REDIRECT = 5,
     ICMP_ECHO = 8,
     ICMP_TIME_EXCEEDED = 11,
-    ICMP_PARAMETER_PROBLEM = 12
+    ICMP_PARAMETER_PROBLEM = 12,
+    ICMP_TIMESTAMP = 13,
+    ICMP_TIMESTAMP_REPLY = 14
 };
 
 enum icmp_unreachable {
@@ -29,7 +32,7 @@ enum icmp_time_exceeded { ICMP_TTL_EXCEEDED = 0, ICMP_REASSEMBLY_TIME_EXCEEDED =
 
 struct icmp_message {
     uint8_t type, code;
-    uint16_t id, sequence; /* echo and its reply */
+    uint16_t id, sequence; /* echo and timestamp, and their replies */
     uint16_t mtu;          /* fragmentation needed; 0 from routers older than RFC 1191 */
     uint8_t pointer;       /* parameter problem: the byte that was wrong */
     struct span payload;   /* echo data, or the packet that an error quotes */

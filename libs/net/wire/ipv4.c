@@ -5,11 +5,12 @@
 enum { OPTION_END = 0, OPTION_NOP = 1, OPTION_ROUTER_ALERT = 148 };
 enum { FLAG_DONT_FRAGMENT = 0x4000, FLAG_MORE_FRAGMENTS = 0x2000, OFFSET_MASK = 0x1fff };
 
-/* Does every option end inside the header? Their meaning is skipped: none is needed by a host, and source
- * routes are better not obeyed. */
-static bool options_well_formed(struct span options) {
+/* Where in `options` the first one stands that does not end inside; their length: all do. Their meaning is
+ * skipped: none is needed by a host, and source routes are better not obeyed. */
+static size_t bad_option(struct span options) {
     struct reader reader = reader_of(options);
-    while (reader.left.length > 0 && !reader.failed) {
+    while (reader.left.length > 0) {
+        size_t at = options.length - reader.left.length;
         uint8_t kind = read_u8(&reader);
         if (kind == OPTION_END) {
             break;
@@ -18,12 +19,12 @@ static bool options_well_formed(struct span options) {
             continue;
         }
         uint8_t length = read_u8(&reader);
-        if (length < 2) {
-            return false;
+        (void)read_bytes(&reader, length < 2 ? SIZE_MAX : length - 2u);
+        if (reader.failed) {
+            return at;
         }
-        (void)read_bytes(&reader, length - 2);
     }
-    return !reader.failed;
+    return options.length;
 }
 
 enum error ipv4_parse(struct span packet, struct ipv4_header *header, struct span *payload) {
@@ -48,9 +49,13 @@ enum error ipv4_parse(struct span packet, struct ipv4_header *header, struct spa
     header->fragment_offset = (uint16_t)((flags & OFFSET_MASK) * 8);
     header->router_alert = false;
     header->options = span_slice(packet, IPV4_HEADER, header_length - IPV4_HEADER);
-    *payload = span_slice(packet, header_length, total - header_length);
-    bool ends_in_range = header->fragment_offset + total <= UINT16_MAX;
-    return ends_in_range && options_well_formed(header->options) ? ERR_NONE : ERR_MALFORMED;
+    *payload = span_of(packet.data + header_length, total - header_length);
+    size_t bad = bad_option(header->options);
+    header->bad_option = (uint8_t)(IPV4_HEADER + bad);
+    if (header->fragment_offset + total > UINT16_MAX) {
+        return ERR_MALFORMED;
+    }
+    return bad == header->options.length ? ERR_NONE : ERR_NOT_SUPPORTED;
 }
 
 bool ipv4_checksum_good(struct span packet) {

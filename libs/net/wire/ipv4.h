@@ -24,7 +24,8 @@ struct ipv4_header {
     bool dont_fragment, more_fragments;
     uint16_t fragment_offset; /* bytes */
     bool router_alert;        /* written only */
-    struct span options;      /* parsed only: well-formed, borrowed from the packet */
+    uint8_t bad_option;  /* parsed only, with ERR_NOT_SUPPORTED: the byte of the header where it begins */
+    struct span options; /* parsed only: well-formed, borrowed from the packet */
 };
 
 static inline bool ipv4_is_fragment(const struct ipv4_header *header) {
@@ -57,8 +58,8 @@ static inline bool ipv4_is_source(uint32_t address) {
 }
 
 /* Parses header and options, and cuts off what lies behind the total length. Does not check the sum.
- * ERR_MALFORMED: version, header length, total length, an option that runs over, or an end beyond 65,535.
- * A packet so broken in its options that a router would answer with parameter problem is malformed too. */
+ * ERR_MALFORMED: version, header length, total length, or an end beyond 65,535. ERR_NOT_SUPPORTED: all of
+ * that is right, but an option runs over (bad_option says which): its sender is to be told. */
 enum error ipv4_parse(struct span packet, struct ipv4_header *header, struct span *payload);
 /* Is the header checksum right? `packet` has passed ipv4_parse. */
 bool ipv4_checksum_good(struct span packet);

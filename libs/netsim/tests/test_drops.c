@@ -590,6 +590,7 @@ static const char *const others[] = {
     "ipv4_cut",
     "ipv4_fragments_out",
     "icmp_echo",
+    "icmp_timestamp",
     "igmp_in",
     "igmp_out",
     "udp_in",

@@ -219,7 +219,8 @@ static void ipv4_refuses(void **state) {
     assert_true(writer.failed);
 }
 
-static enum error ipv4_with_options(const char *options, size_t length) {
+/* bad: where the wrong option begins, counted from the first one's begin. */
+static enum error ipv4_with_options(const char *options, size_t length, unsigned bad) {
     struct ipv4_header header = {.source = 1 << 24, .destination = 2 << 24}, out;
     struct span payload;
     struct writer writer = writer_of(bytes, sizeof bytes);
@@ -231,19 +232,23 @@ static enum error ipv4_with_options(const char *options, size_t length) {
     if (error == ERR_NONE) {
         assert_true(span_equal(payload, span_of("abc", 3)));
         assert_int_equal(out.options.length, length);
+    } else {
+        assert_int_equal(out.bad_option, IPV4_HEADER + bad);
     }
     return error;
 }
 
 static void ipv4_options_are_skipped_safely(void **state) {
-    assert_int_equal(ipv4_with_options("\x94\x04\x00\x00", 4), ERR_NONE); /* router alert */
-    assert_int_equal(ipv4_with_options("\x01\x01\x01\x00", 4), ERR_NONE); /* padding */
-    assert_int_equal(ipv4_with_options("\x00\xff\xff\xff", 4), ERR_NONE); /* the end hides the rest */
-    assert_int_equal(ipv4_with_options("\x07\x07\x04\x01\x02\x03\x04\x00", 8), ERR_NONE); /* record route */
-    assert_int_equal(ipv4_with_options("\x94\x00\x00\x00", 4), ERR_MALFORMED); /* length 0: no progress */
-    assert_int_equal(ipv4_with_options("\x94\x01\x00\x00", 4), ERR_MALFORMED);
-    assert_int_equal(ipv4_with_options("\x94\x05\x00\x00", 4), ERR_MALFORMED); /* runs over */
-    assert_int_equal(ipv4_with_options("\x01\x01\x01\x94", 4), ERR_MALFORMED); /* no length */
+    assert_int_equal(ipv4_with_options("\x94\x04\x00\x00", 4, 0), ERR_NONE); /* router alert */
+    assert_int_equal(ipv4_with_options("\x01\x01\x01\x00", 4, 0), ERR_NONE); /* padding */
+    assert_int_equal(ipv4_with_options("\x00\xff\xff\xff", 4, 0), ERR_NONE); /* the end hides the rest */
+    assert_int_equal(ipv4_with_options("\x07\x07\x04\x01\x02\x03\x04\x00", 8, 0),
+                     ERR_NONE); /* record route */
+    assert_int_equal(ipv4_with_options("\x94\x00\x00\x00", 4, 0),
+                     ERR_NOT_SUPPORTED); /* length 0: no progress */
+    assert_int_equal(ipv4_with_options("\x94\x01\x00\x00", 4, 0), ERR_NOT_SUPPORTED);
+    assert_int_equal(ipv4_with_options("\x94\x05\x00\x00", 4, 0), ERR_NOT_SUPPORTED); /* runs over */
+    assert_int_equal(ipv4_with_options("\x01\x01\x01\x94", 4, 3), ERR_NOT_SUPPORTED); /* no length */
 }
 
 static void ipv4_addresses_in_text(void **state) {
