@@ -19,10 +19,11 @@ static inline struct span span_of(const void *data, size_t length) {
     return (struct span){data, length};
 }
 
-/* The part of `span` from `offset` on, at most `length` bytes long; empty when it lies outside. */
+/* The part of `span` from `offset` on, at most `length` bytes long; empty, at its end, when it lies outside.
+ */
 static inline struct span span_slice(struct span span, size_t offset, size_t length) {
     if (offset >= span.length) {
-        return (struct span){span.data, 0};
+        return (struct span){span.length != 0 ? span.data + span.length : span.data, 0};
     }
     size_t left = span.length - offset;
     return (struct span){span.data + offset, length < left ? length : left};

@@ -68,6 +68,9 @@ static void slices_stay_inside(void **state) {
     struct span span = span_of("abcdef", 6);
     assert_int_equal(span_slice(span, 4, 9).length, 2);
     assert_int_equal(span_slice(span, 6, 1).length, 0);
+    assert_ptr_equal(span_slice(span, 6, 1).data, span.data + 6);
+    assert_ptr_equal(span_slice(span, 9, 1).data, span.data + 6);
+    assert_null(span_slice((struct span){0}, 1, 1).data);
     assert_int_equal(span_slice(span, SIZE_MAX, SIZE_MAX).length, 0);
     assert_int_equal(span_slice(span, 1, SIZE_MAX).length, 5);
 }

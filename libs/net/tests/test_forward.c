@@ -251,6 +251,24 @@ static void test_datagrams_pass(void **state) {
     assert_false(net_interface_at(net[R], 2, &link));
 }
 
+/* A header and nothing behind it is a packet too. */
+static void test_nothing_but_a_header(void **state) {
+    uint8_t frame[ETHERNET_HEADER + IPV4_HEADER];
+    struct writer writer = writer_of(frame, sizeof frame);
+    struct ipv4_header header = {.source = HOST_A, .destination = HOST_B, .protocol = 99, .ttl = 9};
+    struct net_interface link;
+    say(A, bound(A, 8), HOST_B, 1); /* who is where, is known from here on */
+    settle();
+    assert_true(net_interface_at(net[R], 0, &link));
+    ethernet_write(&writer, &(struct ethernet_header){mac_of(link.mac), {{2, 0, 0, 0, 0, 0x77}}, ETHER_IPV4});
+    ipv4_write(&writer, &header, 0);
+    assert_false(writer.failed);
+    ttl = 0;
+    net_receive(net[R], &(struct net_frame){.data = frame, .length = sizeof frame}, now);
+    settle();
+    assert_int_equal(ttl, 8);
+}
+
 static void test_off_unless_asked_for(void **state) {
     net_socket_id a = bound(A, 8), b = bound(B, 9);
     net_set_forwarding(net[R], false);
@@ -433,6 +451,7 @@ static void test_addresses_belong_to_links(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(test_datagrams_pass),
+        TEST(test_nothing_but_a_header),
         TEST(test_off_unless_asked_for),
         TEST(test_streams_pass),
         TEST(test_sums_are_made_whole),
