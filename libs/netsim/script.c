@@ -21,7 +21,7 @@ static struct reader begin(struct rig *rig, struct span bytes, uint8_t header[SC
     for (int i = 0; i < SCRIPT_HEADER; i++) {
         header[i] = read_u8(&reader);
     }
-    rig_start(rig, header[0]);
+    rig_start(rig, header[0], (header[3] & 1) != 0);
     return reader;
 }
 

@@ -7,7 +7,7 @@
 #include <netsim/script/middle.h>
 #include <netsim/script/must.h>
 
-enum { MEMORY = 320 << 10, SMALL_MEMORY = 96 << 10, SLOT = 14 + 65535, STEPS_MAX = 250 };
+enum { MEMORY = 320 << 10, SMALL_MEMORY = 144 << 10, SLOT = 14 + 65535, STEPS_MAX = 250 };
 enum { FRAMES_AT_ONCE = 20000, MOMENTS_MAX = 30000, EVENTS_MAX = 1000 };
 enum { PATIENCE = 4000 }; /* seconds: longer than any chain of timeouts */
 

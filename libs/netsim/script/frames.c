@@ -13,8 +13,8 @@ static const struct rig_flow *any_flow(struct rig *rig, struct reader *args) {
 
 /* Whom a packet is for: mostly the engine. */
 static struct forge_ends any_ends(struct reader *args) {
-    struct forge_ends ends = RIG_ENDS;
     uint8_t choice = read_u8(args);
+    struct forge_ends ends = (choice & 0x20) != 0 ? RIG_BEYOND : RIG_ENDS;
     switch (choice % 16) {
     case 1: ends.destination = UINT32_MAX; break;
     case 2: ends.destination = RIG_ENDS.destination | 0xff; break;
@@ -25,6 +25,8 @@ static struct forge_ends any_ends(struct reader *args) {
     case 7: ends.source = UINT32_C(0x7f000001); break;
     case 8: ends.source = 0; break;
     case 9: ends.source = UINT32_C(0x08080808); break;
+    case 10: ends.destination = RIG_BEYOND.source; break;
+    case 11: ends.destination = UINT32_C(0x08080808); break;
     default: break;
     }
     ends.to = (choice & 0x10) != 0 ? MAC_BROADCAST : ends.to;
@@ -53,6 +55,8 @@ static void step_link(struct rig *rig, struct reader *args) {
     uint8_t what = read_u8(args);
     rig_link(rig, (what & 1) == 0);
     rig->silent_arp = (what & 2) != 0;
+    rig->arrives_by = what >> 2 & 1;
+    net_set_forwarding(rig->caller.net, rig->config.forward && (what & 8) == 0);
 }
 
 /* ---- Raw ---- */
@@ -269,7 +273,7 @@ static void step_address(struct rig *rig, struct reader *args) {
     if ((what & 1) != 0) {
         (void)!net_address_remove(net, &address, rig->caller.now);
     } else {
-        (void)!net_address_add(net, 0, &address, (what >> 1) % 34, rig->caller.now);
+        (void)!net_address_add(net, what >> 7, &address, (what >> 1) % 34, rig->caller.now);
     }
     while (net_address_next(net, &cursor, &own)) {
     }

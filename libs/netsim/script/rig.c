@@ -7,13 +7,15 @@
 #include <netsim/script/must.h>
 #include <netsim/script/rig.h>
 
-enum { MEMORY = 320 << 10, SMALL_MEMORY = 96 << 10, SLOT = 14 + 65535 };
+enum { MEMORY = 320 << 10, SMALL_MEMORY = 144 << 10, SLOT = 14 + 65535 };
 enum { PATIENCE = 4000 }; /* seconds: longer than any chain of timeouts */
 enum { FRAMES_AT_ONCE = 20000, MOMENTS_MAX = 20000, EVENTS_MAX = 1000 };
 #define OURS UINT32_C(0x0a000001)
 #define PEER UINT32_C(0x0a000002)
 
 const struct forge_ends RIG_ENDS = {{{2, 0, 0, 0, 0, 2}}, {{2, 0, 0, 0, 0, 1}}, PEER, OURS};
+const struct forge_ends RIG_BEYOND = {
+    {{2, 0, 0, 0, 1, 2}}, {{2, 0, 0, 0, 1, 1}}, PEER + 0x10000, OURS + 0x10000};
 
 /* On heap memory of exactly the frame's size, so that the sanitizer sees each step beyond its end. */
 void rig_receive(struct rig *rig, const uint8_t *frame, size_t length) {
@@ -21,22 +23,28 @@ void rig_receive(struct rig *rig, const uint8_t *frame, size_t length) {
     if (length != 0) {
         memcpy(exact, frame, length);
     }
-    net_receive(rig->caller.net, &(struct net_frame){.data = exact, .length = length}, rig->caller.now);
+    struct net_frame given = {.data = exact, .length = length, .interface = rig->arrives_by};
+    net_receive(rig->caller.net, &given, rig->caller.now);
     free(exact);
 }
 
 /* ---- What the engine sends is looked at, and ARP answered ---- */
 
-static void see_arp(struct rig *rig, struct span bytes) {
+static void see_arp(struct rig *rig, const struct net_slot *slot, struct span bytes) {
+    const struct forge_ends *ends = slot->interface == 0 ? &RIG_ENDS : &RIG_BEYOND;
     struct arp_packet arp;
     must(arp_parse(bytes, &arp) == ERR_NONE, "the engine sends a malformed ARP packet");
-    if (arp.operation != ARP_REQUEST || arp.target_address != PEER || rig->silent_arp) {
+    if (arp.operation != ARP_REQUEST || arp.target_address != ends->source || rig->silent_arp) {
         return;
     }
     struct writer writer = writer_of(rig->frame, sizeof rig->frame);
-    ethernet_write(&writer, &(struct ethernet_header){RIG_ENDS.to, RIG_ENDS.from, ETHER_ARP});
-    arp_write(&writer, &(struct arp_packet){ARP_REPLY, RIG_ENDS.from, RIG_ENDS.to, PEER, arp.sender_address});
+    uint8_t before = rig->arrives_by;
+    ethernet_write(&writer, &(struct ethernet_header){ends->to, ends->from, ETHER_ARP});
+    arp_write(&writer,
+              &(struct arp_packet){ARP_REPLY, ends->from, ends->to, ends->source, arp.sender_address});
+    rig->arrives_by = slot->interface;
     rig_receive(rig, rig->frame, writer.length);
+    rig->arrives_by = before;
 }
 
 static struct rig_flow *flow_of(struct rig *rig, uint16_t engine_port, uint16_t peer_port) {
@@ -128,7 +136,8 @@ static void see_ipv4(struct rig *rig, const struct net_slot *slot, struct span p
     rig->last = ip;
     rig->quote_length = packet.length < sizeof rig->quote ? packet.length : sizeof rig->quote;
     memcpy(rig->quote, packet.data, rig->quote_length);
-    if (ipv4_is_fragment(&ip)) {
+    bool passed_on = rig->config.forward && ip.source != OURS;
+    if (ipv4_is_fragment(&ip) || passed_on) {
         return;
     }
     switch (ip.protocol) {
@@ -136,7 +145,7 @@ static void see_ipv4(struct rig *rig, const struct net_slot *slot, struct span p
     case IP_UDP: see_udp(rig, &ip, payload); break;
     case IP_ICMP: must(icmp_checksum_good(payload), "a wrong ICMP sum"); break;
     case 2: break; /* IGMP */
-    default: must(false, "an unknown protocol"); break;
+    default: must(rig->config.forward, "an unknown protocol"); break;
     }
 }
 
@@ -146,9 +155,11 @@ static void see(struct rig *rig, const struct net_slot *slot) {
     must(slot->length <= slot->capacity, "a frame longer than its slot");
     must(ethernet_parse(span_of(slot->data, slot->length), &ethernet, &packet) == ERR_NONE,
          "a malformed frame");
-    must(mac_equal(ethernet.source, RIG_ENDS.to), "a frame from another");
+    must(slot->interface < 2, "a frame for a link that is not there");
+    must(mac_equal(ethernet.source, (slot->interface == 0 ? RIG_ENDS : RIG_BEYOND).to),
+         "a frame from another");
     if (ethernet.type == ETHER_ARP) {
-        see_arp(rig, packet);
+        see_arp(rig, slot, packet);
     } else {
         see_ipv4(rig, slot, packet);
     }
@@ -191,7 +202,15 @@ void rig_link(struct rig *rig, bool up) {
 
 /* ---- A run ---- */
 
-void rig_start(struct rig *rig, uint8_t kind) {
+static void add_second_link(struct rig *rig) {
+    struct net_config config = rig->config;
+    struct net_address address = net_ipv4(RIG_BEYOND.destination);
+    memcpy(config.mac, RIG_BEYOND.to.bytes, 6);
+    must(net_interface_link(rig->caller.net, 1, &config, true, rig->caller.now) == ERR_NONE, "a second link");
+    must(net_address_add(rig->caller.net, 1, &address, 24, rig->caller.now) == ERR_NONE, "its address");
+}
+
+void rig_start(struct rig *rig, uint8_t kind, bool routes) {
     _Alignas(64) static uint8_t memory[MEMORY];
     size_t size = (kind & 32) != 0 ? SMALL_MEMORY : MEMORY;
     *rig = (struct rig){.caller = {.now = NET_SECOND, .own = OURS, .peer = PEER}};
@@ -201,6 +220,8 @@ void rig_start(struct rig *rig, uint8_t kind) {
                                       .prefix_length = 24,
                                       .gateway = net_ipv4(PEER),
                                       .dns = {net_ipv4(PEER), net_ipv4(PEER + 1)},
+                                      .interfaces_max = routes ? 2 : 1,
+                                      .forward = routes,
                                       .sockets_max = 12,
                                       .owner_budget = (kind & 4) != 0 ? 16 << 10 : 192 << 10,
                                       .checksum_out = (kind & 8) != 0,
@@ -211,6 +232,9 @@ void rig_start(struct rig *rig, uint8_t kind) {
     guard_start((kind & 128) == 0);
     must(net_init(&rig->caller.net, &rig->config, memory, size, rig->caller.now) == ERR_NONE, "net_init");
     caller_start(&rig->caller);
+    if (routes) {
+        add_second_link(rig);
+    }
     transmit_all(rig);
 }
 

@@ -25,6 +25,7 @@ struct rig {
     uint16_t dns_port, dns_id;
     uint32_t dhcp_xid;
     bool silent_arp;
+    uint8_t arrives_by; /* the link by which the next frames come */
     struct random reflex;
     uint16_t reflexes;       /* of a thousand segments of the engine so many are answered, somehow */
     struct ipv4_header last; /* of the last packet that the engine sent */
@@ -33,8 +34,9 @@ struct rig {
     uint8_t frame[FORGE_MAX];
 };
 
-/* What kind of engine: bits out of an input's first byte. */
-void rig_start(struct rig *rig, uint8_t kind);
+/* What kind of engine: bits out of an input's first byte. routes: it has a second link, and passes packets
+ * on. */
+void rig_start(struct rig *rig, uint8_t kind, bool routes);
 /* All that is due is sent, looked at and answered where the peer answers by itself; events are taken;
  * invariants. */
 void rig_settle(struct rig *rig);
@@ -42,6 +44,8 @@ void rig_settle(struct rig *rig);
 void rig_stop(struct rig *rig);
 
 extern const struct forge_ends RIG_ENDS; /* from the peer to the engine */
+extern const struct forge_ends
+    RIG_BEYOND; /* from somebody on the second link to the engine's address there */
 void rig_receive(struct rig *rig, const uint8_t *frame, size_t length);
 void rig_expect(const struct rig_flow *flow, struct forge_expectation *right);
 void rig_link(struct rig *rig, bool up);

@@ -645,7 +645,7 @@ static void read_counters(uint64_t values[COUNTERS]) {
 
 static void try_row(const struct row *row) {
     uint64_t before[COUNTERS], after[COUNTERS];
-    rig_start(&rig, row->kind);
+    rig_start(&rig, row->kind, false);
     rig.caller.now += 20 * NET_SECOND; /* the address has been announced */
     rig_settle(&rig);
     if (row->prepare != NULL) {
