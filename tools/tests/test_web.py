@@ -16,7 +16,7 @@ def web_guest(request, make_guest):
     guest.disk.make_folder("/www/folder/deep")
     for name, content in httpd_scenarios.TREE.items():
         guest.disk.write(f"/www/{name}", content)
-    return guest.boot()
+    return guest.boot().serving()
 
 
 def play(scenarios, *arguments):
