@@ -153,13 +153,13 @@ class Guest:
         self.expect(re.escape(self.prompt), BOOT_LIMIT)
         return self
 
-    def serving(self, limit=BOOT_LIMIT):
-        """Waits until the web server answers. QEMU accepts connections for the guest before anyone listens in it, so
-        that an early client is reset or, worse, waits for QEMU to try again."""
+    def serving(self, port=80, limit=BOOT_LIMIT):
+        """Waits until the web server at a port of the guest answers. QEMU accepts connections for the guest before
+        anyone listens in it, so that an early client is reset or, worse, waits for QEMU to try again."""
         deadline = time.monotonic() + limit
         while True:
             try:
-                with socket.create_connection(("127.0.0.1", self.ports[80]), timeout=1) as link:
+                with socket.create_connection(("127.0.0.1", self.ports[port]), timeout=1) as link:
                     link.sendall(b"GET / HTTP/1.0\r\n\r\n")
                     if link.recv(1):
                         return self
@@ -168,6 +168,15 @@ class Guest:
             if time.monotonic() > deadline:
                 raise GuestError(f"no web page after {limit:.0f} s; it said:\n{self.serial.text()[-4000:]}")
             time.sleep(0.05)
+
+    def start_services(self, arguments="", last=r"udp .*:19 "):
+        """Starts the small services in the background and waits until netstat shows a line that begins with `last`;
+        the usual one is the socket that they open last."""
+        self.ok(f"services {arguments} &")
+        deadline = time.monotonic() + COMMAND_LIMIT
+        while not re.search(f"^{last}", self.ok("netstat"), re.M):
+            assert time.monotonic() < deadline, "the services do not come up"
+            time.sleep(0.1)
 
     def expect(self, pattern, limit=COMMAND_LIMIT):
         """Waits for a pattern in what was not looked at yet; returns the match."""

@@ -258,10 +258,8 @@ class MinatoEnd(End):
 
     def boot(self):
         self.guest.boot()
-        self.guest.ok("services &")
-        self.guest.ok(f"services -t -c 1 -i 3600 discard={HOLD} &")
-        while len(re.findall(rf"^tcp .*:(?:{DISCARD}|{HOLD}) ", self.guest.ok("netstat"), re.M)) < 2:
-            time.sleep(0.1)
+        self.guest.start_services()
+        self.guest.start_services(f"-t -c 1 -i 3600 discard={HOLD}", last=f"tcp .*:{HOLD} ")
         self.first = established(self)      # the only one that is accepted
         time.sleep(0.2)
 

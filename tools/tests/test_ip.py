@@ -15,7 +15,7 @@ def machine(tmp_path_factory):
     try:
         guest.boot()
         guest.wire = wire
-        guest.ok("services &")
+        guest.start_services()
         yield guest
     finally:
         guest.kill()

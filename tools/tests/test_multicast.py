@@ -59,7 +59,7 @@ def machine(tmp_path):
     try:
         guest.boot()
         guest.wire = wire
-        guest.ok("services -u -g 239.1.2.3 &")
+        guest.start_services("-u -g 239.1.2.3")
         yield guest
     finally:
         guest.kill()

@@ -191,8 +191,7 @@ def test_in_the_os(make_guest):
     udp = {name: qemu.free_port() for name in USUAL}
     forwards = ",".join(f"hostfwd=udp:127.0.0.1:{udp[name]}-:{port}" for name, port in USUAL.items())
     guest = make_guest(forwards=tuple(USUAL.values()), net_options=forwards).boot().serving()
-    guest.ok("services &")
-    guest.ok("sleep 1")
+    guest.start_services()
     tcp = {name: guest.ports[port] for name, port in USUAL.items()}
     for scenario in SCENARIOS:  # lets heaps and stacks grow
         scenario(tcp, udp)

@@ -44,6 +44,7 @@ def test_client(web_guest, scripted):
 
 def test_slow_clients(web_guest):
     web_guest.ok("httpd -p 8080 -t 2 &")
+    web_guest.serving(8080)
     httpd_scenarios.slow_clients(("127.0.0.1", web_guest.ports[8080]), 2)
 
 

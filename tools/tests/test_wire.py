@@ -33,9 +33,7 @@ def machine(tmp_path_factory):
     guest = Guest(tmp_path_factory.mktemp("wire"), net=wire.netdev(), append="ip=10.9.0.1/24,gw=10.9.0.2")
     try:
         guest.boot()
-        guest.ok("services &")
-        while not re.search(r"^udp .*:19 ", guest.ok("netstat"), re.M):
-            time.sleep(0.1)
+        guest.start_services()
         grow(wire)
         guest.wire, guest.before, guest.usage_before = wire, guest.resources(), usage(guest)
         yield guest
