@@ -9,6 +9,7 @@
 
 #include <base/error.h>
 #include <net/counters.h>
+#include <net/stream_info.h>
 #include <net/types.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -362,6 +363,10 @@ struct net_socket_info {
 };
 /* Walks all sockets, also those in TIME_WAIT: start with *cursor 0; false at the end. */
 bool net_socket_next(const struct net *net, uint32_t *cursor, struct net_socket_info *info);
+
+/* All that a stream knows of itself (TCP_INFO). */
+enum error net_stream_info(const struct net *net, net_socket_id socket, struct net_stream_info *info,
+                           net_time now);
 
 struct net_usage {
     size_t arena_size, arena_used, arena_peak;          /* bytes */

@@ -412,6 +412,16 @@ enum error net_peer(const struct net *net, net_socket_id id, struct net_endpoint
     return info.key.peer_port == 0 || info.state == TCP_SYN_SENT ? ERR_NOT_CONNECTED : ERR_NONE;
 }
 
+enum error net_stream_info(const struct net *net, net_socket_id id, struct net_stream_info *info,
+                           net_time now) {
+    struct socket *socket;
+    enum error error = socket_of_type(net, id, NET_STREAM, &socket);
+    if (error == ERR_NONE) {
+        tcp_tell(net->tcp, socket->tcb, info, now);
+    }
+    return error;
+}
+
 /* Streams first by their sockets, then datagram sockets: the slots of TCP are walked, then the socket table.
  */
 bool net_socket_next(const struct net *net, uint32_t *cursor, struct net_socket_info *info) {

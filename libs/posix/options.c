@@ -158,6 +158,15 @@ static int get_option(struct open_file *file, const struct option *option, void 
     return store(&plain, sizeof plain, value, length);
 }
 
+static int get_stream_info(struct open_file *file, void *value, socklen_t *length) {
+    struct tcp_info info;
+    enum error error = posix_stream_info(file, &info);
+    if (error == ERR_WRONG_TYPE) {
+        return result_of(file, ERR_NOT_SUPPORTED);
+    }
+    return error == ERR_NONE ? store(&info, sizeof info, value, length) : posix_fail_socket(error);
+}
+
 int getsockopt(int fd, int level, int name, void *value, socklen_t *length) {
     struct open_file *file = posix_descriptor_socket(fd);
     if (file == NULL) {
@@ -186,6 +195,9 @@ int getsockopt(int fd, int level, int name, void *value, socklen_t *length) {
         struct in_addr interface;
         int result = posix_get_group_interface(file, &interface);
         return result != 0 ? result : store(&interface, sizeof interface, value, length);
+    }
+    if (level == IPPROTO_TCP && name == TCP_INFO) {
+        return get_stream_info(file, value, length);
     }
     const struct option *option = find(level, name);
     if (option == NULL) {

@@ -21,6 +21,11 @@ bool posix_endpoint_of(const struct sockaddr *address, socklen_t length, struct 
 /* Cut at *length, which becomes the full length; address may be null. */
 void posix_endpoint_store(const struct tcpip_endpoint *endpoint, struct sockaddr *address, socklen_t *length);
 
+/* ---- stream_info.c ---- */
+
+struct tcp_info;
+enum error posix_stream_info(const struct open_file *file, struct tcp_info *info);
+
 /* ---- groups.c ---- */
 
 struct in_addr;

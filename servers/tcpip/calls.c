@@ -1,6 +1,8 @@
 /* calls.c: the handlers of tcpip.idl: each checks whom the badge names and makes one call into the engine. */
 #include "tcpip.h"
 #include <os/os.h>
+#include <stddef.h>
+#include <string.h>
 
 _Static_assert(TCPIP_STREAM == NET_STREAM && TCPIP_DATAGRAM == NET_DATAGRAM, "kinds of sockets");
 _Static_assert(TCPIP_READY_IN == NET_READY_IN && TCPIP_READY_OUT == NET_READY_OUT &&
@@ -18,6 +20,13 @@ _Static_assert(TCPIP_OPTION_MULTICAST_TTL == NET_OPTION_MULTICAST_TTL &&
                    TCPIP_GROUP_JOIN == NET_GROUP_JOIN && TCPIP_GROUP_UNBLOCK == NET_GROUP_UNBLOCK,
                "groups");
 _Static_assert(TCPIP_PEEK == NET_PEEK && TCPIP_TRUNCATED == NET_TRUNCATED, "datagram flags");
+
+_Static_assert(
+    sizeof(struct tcpip_stream_info) == sizeof(struct net_stream_info) &&
+        offsetof(struct tcpip_stream_info, resent_ever) == offsetof(struct net_stream_info, resent_ever) &&
+        offsetof(struct tcpip_stream_info, bytes_unsent) == offsetof(struct net_stream_info, bytes_unsent) &&
+        offsetof(struct tcpip_stream_info, peer_window) == offsetof(struct net_stream_info, peer_window),
+    "what a stream tells of itself");
 
 /* The holder that a request came by; answers it when there is none. */
 static struct holder *holder_for(struct tcpip *tcpip, struct request *request) {
@@ -263,6 +272,23 @@ static void on_get_option(void *context, struct request *request, uint32_t optio
     error == ERR_NONE ? tcpip_get_option_reply(request, value) : request_fail(request, error);
 }
 
+static void on_stream_info(void *context, struct request *request) {
+    struct tcpip *tcpip = context;
+    struct holder *holder = holder_for(tcpip, request);
+    struct net_stream_info info;
+    struct tcpip_stream_info out;
+    if (holder == NULL) {
+        return;
+    }
+    enum error error = net_stream_info(tcpip->net, holder->socket->id, &info, tcpip_now());
+    if (error == ERR_NONE) {
+        memcpy(&out, &info, sizeof out);
+        tcpip_stream_info_reply(request, &out);
+    } else {
+        request_fail(request, error);
+    }
+}
+
 static void on_adopt(void *context, struct request *request, uint64_t ticket) {
     struct tcpip *tcpip = context;
     struct holder *holder = holder_for(tcpip, request);
@@ -306,6 +332,7 @@ static const struct tcpip_handlers handlers = {
     .get_option = on_get_option,
     .change_group = on_change_group,
     .adopt = on_adopt,
+    .stream_info = on_stream_info,
 };
 
 void calls_dispatch(struct tcpip *tcpip, struct request *request) {

@@ -4,7 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-enum report_kind { REPORT_COUNTERS, REPORT_SOCKETS, REPORT_INTERFACE, REPORT_USAGE };
+enum report_kind { REPORT_COUNTERS, REPORT_SOCKETS, REPORT_INTERFACE, REPORT_USAGE, REPORT_STREAMS };
 
 /* Text that grows until its memory is full, and is then cut at a line's end. */
 struct text {
@@ -78,7 +78,35 @@ static const char *state_name(const struct net_socket_info *info) {
     return info->state < sizeof names / sizeof names[0] ? names[info->state] : "?";
 }
 
-static void write_sockets(struct tcpip *tcpip, struct text *text) {
+static const char *phase_name(uint8_t phase) {
+    static const char *const names[] = {"open", "disorder", "reduced", "recovery", "loss"};
+    return phase < sizeof names / sizeof names[0] ? names[phase] : "?";
+}
+
+/* What `ss -i` shows below a connection, under its names. */
+static void write_stream(const struct net_stream_info *i, struct text *text) {
+    say(text, "      %s%s%s%s", phase_name(i->phase), i->options & NET_STREAM_TIMESTAMPS ? " ts" : "",
+        i->options & NET_STREAM_SACK ? " sack" : "", i->options & NET_STREAM_ECN ? " ecn" : "");
+    say(text, " wscale:%u,%u rto:%u rtt:%u/%u minrtt:%u mss:%u pmtu:%u rcvmss:%u advmss:%u", i->shifts & 15,
+        i->shifts >> 4, i->rto_us / 1000, i->rtt_us, i->rtt_variance_us, i->least_rtt_us, i->send_mss,
+        i->path_mtu, i->receive_mss, i->offered_mss);
+    say(text, " cwnd:%u", i->window);
+    if (i->threshold != INT32_MAX) {
+        say(text, " ssthresh:%u", i->threshold);
+    }
+    say(text, " unacked:%u sacked:%u lost:%u retrans:%u backoff:%u\n", i->out, i->arrived, i->lost,
+        i->resent_ever, i->back_off);
+    say(text,
+        "      bytes_sent:%" PRIu64 " bytes_retrans:%" PRIu64 " bytes_acked:%" PRIu64
+        " bytes_received:%" PRIu64 " segs_out:%u segs_in:%u",
+        i->bytes_sent, i->bytes_resent, i->bytes_acknowledged, i->bytes_received, i->segments_out,
+        i->segments_in);
+    say(text, " notsent:%u rcv_rtt:%u rcv_space:%u rcv_ssthresh:%u snd_wnd:%u rcv_wnd:%u\n", i->bytes_unsent,
+        i->receiver_rtt_us, i->taken_a_round_trip, i->receive_limit, i->peer_window, i->offered_window);
+}
+
+static void list_sockets(struct tcpip *tcpip, struct text *text, bool details) {
+    struct net_stream_info stream;
     struct net_socket_info info;
     uint32_t cursor = 0;
     say(text, "%-5s %-12s %7s %7s %-22s %-22s %5s %8s %7s %6s\n", "type", "state", "recv-q", "send-q",
@@ -90,7 +118,18 @@ static void write_sockets(struct tcpip *tcpip, struct text *text) {
         say(text, "%-5s %-12s %7u %7u %-22s %-22s %5u %8u %7u %6u\n", info.type == NET_STREAM ? "tcp" : "udp",
             state_name(&info), info.receive_queued, info.send_queued, local, peer, info.owner, info.rtt_us,
             info.congestion_window, info.retransmits);
+        if (details && net_stream_info(tcpip->net, info.socket, &stream, tcpip_now()) == ERR_NONE) {
+            write_stream(&stream, text);
+        }
     }
+}
+
+static void write_sockets(struct tcpip *tcpip, struct text *text) {
+    list_sockets(tcpip, text, false);
+}
+
+static void write_streams(struct tcpip *tcpip, struct text *text) {
+    list_sockets(tcpip, text, true);
 }
 
 static void write_interface(struct tcpip *tcpip, struct text *text) {
@@ -132,13 +171,12 @@ static void write_usage(struct tcpip *tcpip, struct text *text) {
 
 enum error report_write(struct tcpip *tcpip, uint32_t kind, size_t *length) {
     static void (*const writers[])(struct tcpip * tcpip, struct text * text) = {
-        [REPORT_COUNTERS] = write_counters,
-        [REPORT_SOCKETS] = write_sockets,
-        [REPORT_INTERFACE] = write_interface,
-        [REPORT_USAGE] = write_usage,
+        [REPORT_COUNTERS] = write_counters,   [REPORT_SOCKETS] = write_sockets,
+        [REPORT_INTERFACE] = write_interface, [REPORT_USAGE] = write_usage,
+        [REPORT_STREAMS] = write_streams,
     };
     struct text text = {.data = (char *)tcpip->scratch, .capacity = sizeof tcpip->scratch};
-    if (kind > REPORT_USAGE) {
+    if (kind > REPORT_STREAMS) {
         return ERR_INVALID;
     }
     writers[kind](tcpip, &text);

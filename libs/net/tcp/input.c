@@ -348,7 +348,9 @@ static void take_acknowledged(struct arrival *in) {
     struct tcb *tcb = in->tcb;
     struct sequence ack = in->header->ack;
     uint32_t bytes = ack.value - tcp_send_start(tcb).value;
-    ring_consume(&tcb->send.ring, tcp_min(bytes, buffer_length(&tcb->send)));
+    uint32_t acked = tcp_min(bytes, buffer_length(&tcb->send));
+    ring_consume(&tcb->send.ring, acked);
+    tcb->beside->tally.bytes_acknowledged += acked;
     tcb->starved = false;
     in->tcp->progress = true;
     tcb->snd.una = ack;
@@ -397,8 +399,10 @@ static void follow_progress(struct arrival *in) {
                             .fack = tcb->outstanding != NULL ? tcb->outstanding->rack.fack : tcb->snd.una,
                             .flight = tcp_flight(tcb)};
     tcp_sack_update(in->tcp, tcb, in->header, &news, in->now);
+    tcb->beside->tally.duplicate_reports += news.duplicate_report;
     news.duplicate_report &= !probe_reported; /* the probe was a question, no wrong guess */
     gather_acknowledged(in, &news);
+    tcb->beside->tally.delivered += (news.delivered + tcb->snd.mss - 1) / tcb->snd.mss;
     measure(tcb, &news, in->now);
     tcp_tail_acked(tcb, in->header->ack, &news, probe_reported);
     bool patient = tcp_recovery_is_patient(tcb);
@@ -511,6 +515,16 @@ static enum verdict (*const steps[])(struct arrival *in) = {
     check_handshake, check_sequence, check_reset, check_syn, check_ack, process_text, check_fin,
 };
 
+static void tally_arrival(struct tcb *tcb, const struct tcp_segment *segment, net_time now) {
+    struct tcp_tally *tally = &tcb->beside->tally;
+    uint32_t length = (uint32_t)segment->payload.length, size = segment->gso_size;
+    uint32_t count = size != 0 ? (length + size - 1) / size : 1;
+    tally->segments_in += tcp_max(count, 1);
+    tally->data_in += length != 0 ? count : 0;
+    tally->data_came = length != 0 ? now : tally->data_came;
+    tally->ack_came = (segment->header.flags & TCP_ACK) != 0 ? now : tally->ack_came;
+}
+
 static void synchronized_input(struct tcp *tcp, struct tcb *tcb, const struct tcp_segment *segment,
                                net_time now) {
     struct arrival in = {.tcp = tcp,
@@ -560,6 +574,7 @@ bool tcp_input(struct tcp *tcp, const struct tcp_segment *segment, net_time now)
         input_to_listener(tcp, segment, NULL, now);
     } else if (!entry->is_remnant) {
         struct tcb *tcb = (struct tcb *)entry;
+        tally_arrival(tcb, segment, now);
         (tcb->state == TCP_SYN_SENT ? syn_sent_input : synchronized_input)(tcp, tcb, segment, now);
     } else if (tcp_remnant_input(tcp, (struct tcp_remnant *)entry, segment, &isn_after, now)) {
         input_to_listener(tcp, segment, &isn_after, now);

@@ -173,7 +173,10 @@ static void fill_header(const struct tcp *tcp, struct tcb *tcb, struct tcp_depar
     uint32_t window = tcp_update_window(tcp, tcb);
     uint32_t granule = (UINT32_C(1) << tcb->rcv.shift) - 1;
     uint32_t told = tcp_min((window + granule) >> tcb->rcv.shift, UINT16_MAX);
-    tcb->rcv.told = seq_max(tcb->rcv.told, seq_add(tcb->rcv.nxt, told << tcb->rcv.shift));
+    if ((flags & TCP_SYN) == 0) { /* whose window is not scaled */
+        tcb->rcv.told = seq_max(tcb->rcv.told, seq_add(tcb->rcv.nxt, told << tcb->rcv.shift));
+    }
+    tcb->beside->tally.segments_out++;
     *out = (struct tcp_departure){
         .key = tcb->entry.key, .ttl = tcb->beside->asked.ttl, .tos = tcb->beside->asked.tos};
     out->header.source_port = tcb->entry.key.local_port;
@@ -216,7 +219,7 @@ static void compose_syn(struct tcp *tcp, struct tcb *tcb, struct tcp_departure *
     out->header.options.window_scale = tcb->rcv.shift;
     if (answer) {
         tcb->rcv.adv = seq_max(tcb->rcv.adv, seq_add(tcb->rcv.nxt, window));
-        tcb->rcv.told = seq_max(tcb->rcv.told, tcb->rcv.adv);
+        tcb->rcv.told = seq_max(tcb->rcv.told, seq_add(tcb->rcv.nxt, window));
         acknowledged(tcb);
         tcb->acks_due = 0;
     }
@@ -265,6 +268,15 @@ static void compose_probe(struct tcp *tcp, struct tcb *tcb, struct tcp_departure
     tcp->counters->tcp_zero_window_probes++;
 }
 
+static void tally_sent(struct tcb *tcb, const struct plan *plan) {
+    struct tcp_tally *tally = &tcb->beside->tally;
+    uint32_t count = (plan->length + plan->size - 1) / plan->size;
+    tally->segments_out += count > 1 ? count - 1 : 0; /* the first has been counted as every segment is */
+    tally->data_out += count;
+    tally->bytes_sent += plan->length;
+    tally->bytes_resent += plan->resend ? plan->length : 0;
+}
+
 static void count_sent(struct tcp *tcp, struct tcb *tcb, const struct plan *plan, net_time now) {
     uint32_t length = plan->length + plan->fin;
     struct sequence end = seq_add(plan->seq, length);
@@ -273,6 +285,7 @@ static void count_sent(struct tcp *tcp, struct tcb *tcb, const struct plan *plan
         tcp->counters->tcp_retransmits++;
         tcp_undo_resent(tcb, length, now);
     }
+    tally_sent(tcb, plan);
     if (plan->length % plan->size != 0 && !plan->resend) {
         tcb->snd.small = end;
     }

@@ -12,6 +12,7 @@
 #include <net/tcp/rtt.h>
 #include <net/tcp/sent.h>
 #include <net/tcp/tcp.h>
+#include <net/tcp/user.h>
 
 /* What is known of a server for Fast Open. Owner: fastopen.c. */
 #define TCP_HINTS 32
@@ -98,6 +99,16 @@ struct tcp_growth {
     net_time taken_at, window_began;
 };
 
+/* What is counted for its user's sake: see net/stream_info.h. */
+struct tcp_tally {
+    uint64_t bytes_acknowledged, bytes_received; /* in order */
+    uint64_t bytes_sent, bytes_resent;           /* text; the first counts the second too */
+    uint32_t segments_in, segments_out, data_in, data_out;
+    uint32_t delivered; /* segments that are known to have arrived */
+    uint32_t out_of_order, duplicate_reports, timeouts;
+    net_time data_came, ack_came; /* 0: never */
+};
+
 /* What is on its way, while anything is. Owner: outstanding.c. */
 struct outstanding {
     /* RFC 8985 6.1, under its names; all of it is about what is on its way now. Owner: rack.c. */
@@ -131,10 +142,11 @@ struct tcp_beside {
     struct tcp_settings asked; /* owner: user.c; the sizes are those of the buffers */
     struct tcp_growth growth;
     struct aftermath aftermath;
+    struct tcp_tally tally;
     net_time answered; /* when a segment that does not fit was last answered; 0: never; owner: input.c */
 };
 
-_Static_assert(sizeof(struct tcp_beside) <= 128, "it should fit into the arena's run of 128 bytes");
+_Static_assert(sizeof(struct tcp_beside) <= 256, "it should fit into the arena's run of 256 bytes");
 
 /* Loss recovery (RFC 5681, 6675, 6298). Owner: recovery.c. */
 enum tcp_phase {

@@ -121,6 +121,8 @@ static void take_data(struct tcp *tcp, struct tcb *tcb, struct sequence seq, str
     }
     uint32_t arrived = store(tcp, tcb, offset, text);
     tcb->rcv.nxt = seq_add(tcb->rcv.nxt, arrived);
+    tcb->beside->tally.bytes_received += arrived;
+    tcb->beside->tally.out_of_order += offset != 0;
     if (arrived == 0) {
         tcp->counters->tcp_out_of_order += offset != 0;
         ack_duplicate(tcp, tcb);

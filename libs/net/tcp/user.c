@@ -374,16 +374,3 @@ void tcp_set_settings(struct tcp *tcp, struct tcb *tcb, const struct tcp_setting
     tcb->beside->asked = *settings;
     tcp_check_output(tcp, tcb, now);
 }
-
-void tcp_info(const struct tcb *tcb, struct tcp_info *info) {
-    *info = (struct tcp_info){.key = tcb->entry.key,
-                              .state = (enum tcp_state)tcb->state,
-                              .socket = tcb->socket,
-                              .owner = tcb->owner,
-                              .send_queued = buffer_length(&tcb->send),
-                              .receive_queued = buffer_length(&tcb->receive),
-                              .rtt_us = tcb->rtt.srtt,
-                              .rto_us = tcb->rtt.rto,
-                              .congestion_window = tcb->congestion.cwnd,
-                              .retransmits = tcb->retransmits};
-}

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <net/stream/ring.h>
+#include <net/stream_info.h>
 #include <net/tcp/tcp.h>
 
 /* A connection that is CLOSED and not yet connected. `owner` pays for its buffers; `socket`, not 0, names it
@@ -62,6 +63,8 @@ struct tcp_info {
     uint32_t rtt_us, rto_us, congestion_window, retransmits;
 };
 void tcp_info(const struct tcb *tcb, struct tcp_info *info);
+/* All that it knows. */
+void tcp_tell(const struct tcp *tcp, const struct tcb *tcb, struct net_stream_info *info, net_time now);
 /* Walks all connections, listeners and those in TIME_WAIT: start with *cursor 0; false at the end. */
 bool tcp_entry_next(const struct tcp *tcp, uint32_t *cursor, struct tcp_info *info);
 

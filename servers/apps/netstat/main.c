@@ -6,22 +6,23 @@
 #include <string.h>
 
 /* Kinds of tcpip's report call. */
-enum { REPORT_COUNTERS, REPORT_SOCKETS, REPORT_INTERFACE, REPORT_USAGE };
+enum { REPORT_COUNTERS, REPORT_SOCKETS, REPORT_INTERFACE, REPORT_USAGE, REPORT_STREAMS, REPORTS };
 
 #define REPORT_SIZE 65536
 
-static const char usage[] = "usage: netstat [-s | -i | -m]\n"
+static const char usage[] = "usage: netstat [-s | -i | -m | -e]\n"
                             "  (none)  sockets: state, queues, addresses\n"
                             "  -s      counters: what came, went, and was dropped, and why\n"
                             "  -i      the interface, its addresses and its lease\n"
-                            "  -m      memory and tables in use\n";
+                            "  -m      memory and tables in use\n"
+                            "  -e      sockets, and all that connections know of themselves (as ss -i)\n";
 
 static int kind_of(int argc, char **argv) {
     if (argc == 1) {
         return REPORT_SOCKETS;
     }
-    static const char *const options[] = {"-s", "", "-i", "-m"};
-    for (int kind = 0; argc == 2 && kind < 4; kind++) {
+    static const char *const options[] = {"-s", "", "-i", "-m", "-e"};
+    for (int kind = 0; argc == 2 && kind < REPORTS; kind++) {
         if (strcmp(argv[1], options[kind]) == 0) {
             return kind;
         }

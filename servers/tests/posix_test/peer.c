@@ -2,6 +2,8 @@
 #include "posix_test.h"
 #include <fcntl.h>
 #include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -95,6 +97,27 @@ static void not_waiting(struct checks *t, const struct addrinfo *to) {
     CHECK_EQUAL(t, close(fd), 0);
 }
 
+/* What was sent and came back is counted, the state has Linux' number, and a short buffer gets its part. */
+static void information(struct checks *t, const struct addrinfo *to) {
+    struct tcp_info info;
+    char text[1000] = "";
+    socklen_t length = sizeof info;
+    int fd = connected(t, to);
+    CHECK_EQUAL(t, send(fd, text, sizeof text, 0), sizeof text);
+    CHECK_EQUAL(t, recv(fd, text, sizeof text, MSG_WAITALL), sizeof text);
+    CHECK_EQUAL(t, getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length), 0);
+    CHECK_EQUAL(t, length, sizeof info);
+    CHECK_EQUAL(t, info.tcpi_state, TCP_ESTABLISHED);
+    CHECK_EQUAL(t, info.tcpi_bytes_sent, sizeof text);
+    CHECK_EQUAL(t, info.tcpi_bytes_received, sizeof text);
+    CHECK(t, info.tcpi_rtt != 0 && info.tcpi_rto >= 200000 && info.tcpi_snd_mss >= 536);
+    CHECK(t, info.tcpi_snd_cwnd >= 10 && info.tcpi_data_segs_out >= 1 && info.tcpi_segs_in >= 2);
+    length = 1;
+    CHECK_EQUAL(t, getsockopt(fd, IPPROTO_TCP, TCP_INFO, text, &length), 0);
+    CHECK(t, length == 1 && text[0] == TCP_ESTABLISHED);
+    CHECK_EQUAL(t, close(fd), 0);
+}
+
 static void refused(struct checks *t, const char *host, const char *port) {
     char next[16];
     int error = 0;
@@ -140,6 +163,7 @@ void test_peer(struct checks *t, const char *host, const char *port) {
         echo(t, to);
         bulk(t, to);
         not_waiting(t, to);
+        information(t, to);
         refused(t, host, port);
         many(t, to);
         freeaddrinfo(to);
