@@ -111,6 +111,8 @@ static void init_protocols(struct net *net, net_time now) {
     init_interface(net, &net->interface[0], &net->config);
     icmp_init(&net->icmp, &net->arena, &net->random, &net->counters, now);
     udp_init(&net->udp, &net->arena, net->arena.blocks * ARENA_BLOCK / DATAGRAMS_SHARE, &net->counters);
+    net->udp.hash_key[0] = net->config.seed[0] ^ 2;
+    net->udp.hash_key[1] = net->config.seed[1];
     dhcp_init(&net->dhcp, mac, net->config.host_name, &net->random, &net->counters);
     dns_init(&net->dns, &net->random, &net->counters);
 }

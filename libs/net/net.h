@@ -215,6 +215,21 @@ enum net_option {
                                     7413); ask only for requests that may arrive twice */
     NET_OPTION_MTU,              /* read only, connected: bytes of IP packet that the path carries */
     /* Datagram sockets and groups: */
+    NET_OPTION_REUSEPORT =
+        32,                  /* 0 or 1: several of the owner's sockets share a port, by a hash of both ends */
+    NET_OPTION_CORK,         /* 0 or 1: small segments wait, but not for more than 200 ms */
+    NET_OPTION_MAXSEG,       /* 88..32767 bytes, before connect or listen; 0: what the link carries */
+    NET_OPTION_QUICKACK,     /* 0 or 1: ACKs do not wait for an answer; changes by itself */
+    NET_OPTION_SYNCNT,       /* 1..127 repetitions of a SYN */
+    NET_OPTION_LINGER2,      /* seconds in FIN_WAIT_2 after net_close, up to 120; 0: 60; negative: none */
+    NET_OPTION_CONGESTION,   /* 0: CUBIC, 1: NewReno */
+    NET_OPTION_USER_TIMEOUT, /* milliseconds that data may stay unacknowledged, or a window shut; 0: by
+                                retries */
+    NET_OPTION_NOTSENT_LOWAT, /* bytes not yet sent from which on there is no room for more; 0: no limit */
+    NET_OPTION_RCVLOWAT,      /* bytes from which on NET_READY_IN holds */
+    NET_OPTION_READABLE,      /* read only: bytes to receive; of a datagram socket, in the next one */
+    NET_OPTION_UNACKED,       /* read only: bytes sent or to be sent, and not acknowledged */
+    NET_OPTION_UNSENT,        /* read only: bytes not sent yet */
     NET_OPTION_MULTICAST_TTL = 64, /* 0..255; 0: only to ourselves; -1: the usual 1 */
     NET_OPTION_MULTICAST_LOOP,     /* 0 or 1: what we send comes to our own sockets too */
     NET_OPTION_MULTICAST_IF,       /* one of our addresses, as a number, to send from; 0: the route's */

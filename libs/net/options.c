@@ -4,6 +4,8 @@
 #define BUFFER_LEAST 4096
 #define BUFFER_MOST  (1 << 22)
 
+#define FIN_WAIT_MOST 120 /* seconds */
+
 /* Of datagrams, as in Linux: what is asked for, up to its rmem_max and wmem_max, is doubled, for the queue
  * counts all the memory that its datagrams take. */
 #define QUEUE_MOST          UDP_QUEUE_LIMIT
@@ -17,6 +19,10 @@ static bool in_range(enum net_option option, int64_t value) {
     case NET_OPTION_KEEPALIVE:
     case NET_OPTION_REUSEADDR:
     case NET_OPTION_FASTOPEN_CONNECT:
+    case NET_OPTION_REUSEPORT:
+    case NET_OPTION_CORK:
+    case NET_OPTION_QUICKACK:
+    case NET_OPTION_CONGESTION:
     case NET_OPTION_MULTICAST_LOOP:
     case NET_OPTION_MULTICAST_ALL:
     case NET_OPTION_BROADCAST: return value == 0 || value == 1;
@@ -24,10 +30,19 @@ static bool in_range(enum net_option option, int64_t value) {
     case NET_OPTION_MULTICAST_IF: return value >= 0 && value <= UINT32_MAX;
     case NET_OPTION_KEEPIDLE:
     case NET_OPTION_KEEPINTVL: return value >= 1 && value <= 32767;
+    case NET_OPTION_MAXSEG: return value == 0 || (value >= 88 && value <= 32767);
+    case NET_OPTION_LINGER2: return true;
+    case NET_OPTION_SYNCNT:
     case NET_OPTION_KEEPCNT: return value >= 1 && value <= 127;
     case NET_OPTION_LINGER: return value >= -1 && value <= 65535;
     case NET_OPTION_TTL: return value >= 1 && value <= 255;
-    case NET_OPTION_MTU: return true; /* nobody can set it */
+    case NET_OPTION_MTU:
+    case NET_OPTION_READABLE:
+    case NET_OPTION_UNACKED:
+    case NET_OPTION_UNSENT: return true; /* nobody can set it */
+    case NET_OPTION_USER_TIMEOUT:
+    case NET_OPTION_NOTSENT_LOWAT:
+    case NET_OPTION_RCVLOWAT: return value >= 0 && value <= INT32_MAX;
     case NET_OPTION_MTU_DISCOVER: return value >= UDP_DISCOVER_NEVER && value <= UDP_DISCOVER_PROBE;
     case NET_OPTION_TOS: return value >= 0 && value <= 255;
     case NET_OPTION_SNDBUF:
@@ -43,6 +58,40 @@ static uint32_t buffer_size(int64_t value) {
         size *= 2;
     }
     return size;
+}
+
+/* What Linux alone has. */
+static enum error set_limit(struct tcp_settings *settings, enum net_option option, int64_t value) {
+    switch (option) {
+    case NET_OPTION_REUSEPORT: settings->reuse_port = value != 0; return ERR_NONE;
+    case NET_OPTION_CORK: settings->corked = value != 0; return ERR_NONE;
+    case NET_OPTION_MAXSEG: settings->mss_most = (uint16_t)value; return ERR_NONE;
+    case NET_OPTION_SYNCNT: settings->syn_retries = (uint8_t)value; return ERR_NONE;
+    case NET_OPTION_LINGER2:
+        settings->fin_wait = (int16_t)(value < 0 ? -1 : value > FIN_WAIT_MOST ? FIN_WAIT_MOST : value);
+        return ERR_NONE;
+    case NET_OPTION_CONGESTION: settings->new_reno = value != 0; return ERR_NONE;
+    case NET_OPTION_USER_TIMEOUT: settings->user_timeout = (uint32_t)value; return ERR_NONE;
+    case NET_OPTION_NOTSENT_LOWAT: settings->unsent_low = (uint32_t)value; return ERR_NONE;
+    case NET_OPTION_RCVLOWAT: settings->receive_low = (uint32_t)value; return ERR_NONE;
+    default: return ERR_NOT_SUPPORTED;
+    }
+}
+
+static enum error get_limit(const struct tcp_settings *settings, enum net_option option, int64_t *value) {
+    switch (option) {
+    case NET_OPTION_REUSEPORT: *value = settings->reuse_port; return ERR_NONE;
+    case NET_OPTION_CORK: *value = settings->corked; return ERR_NONE;
+    case NET_OPTION_SYNCNT: *value = settings->syn_retries; return ERR_NONE;
+    case NET_OPTION_LINGER2: *value = settings->fin_wait; return ERR_NONE;
+    case NET_OPTION_CONGESTION: *value = settings->new_reno; return ERR_NONE;
+    case NET_OPTION_USER_TIMEOUT: *value = settings->user_timeout; return ERR_NONE;
+    case NET_OPTION_NOTSENT_LOWAT: *value = settings->unsent_low; return ERR_NONE;
+    case NET_OPTION_RCVLOWAT:
+        *value = settings->receive_low != 0 ? settings->receive_low : 1;
+        return ERR_NONE;
+    default: return ERR_NOT_SUPPORTED;
+    }
 }
 
 static enum error set_stream(struct tcp_settings *settings, enum net_option option, int64_t value) {
@@ -65,7 +114,7 @@ static enum error set_stream(struct tcp_settings *settings, enum net_option opti
         settings->receive_buffer = buffer_size(value);
         settings->receive_fixed = true;
         return ERR_NONE;
-    default: return ERR_NOT_SUPPORTED;
+    default: return set_limit(settings, option, value);
     }
 }
 
@@ -83,7 +132,7 @@ static enum error get_stream(const struct tcp_settings *settings, enum net_optio
     case NET_OPTION_FASTOPEN_CONNECT: *value = settings->fast_open; return ERR_NONE;
     case NET_OPTION_SNDBUF: *value = settings->send_buffer; return ERR_NONE;
     case NET_OPTION_RCVBUF: *value = settings->receive_buffer; return ERR_NONE;
-    default: return ERR_NOT_SUPPORTED;
+    default: return get_limit(settings, option, value);
     }
 }
 
@@ -95,6 +144,7 @@ static uint32_t queue_limit(int64_t value, uint32_t least) {
 static enum error set_datagram(struct datagram *datagram, enum net_option option, int64_t value) {
     switch (option) {
     case NET_OPTION_REUSEADDR: datagram->reuse_address = value != 0; return ERR_NONE;
+    case NET_OPTION_REUSEPORT: datagram->udp.reuse_port = value != 0; return ERR_NONE;
     case NET_OPTION_TTL: datagram->udp.ttl = (uint8_t)value; return ERR_NONE;
     case NET_OPTION_TOS: datagram->udp.tos = (uint8_t)value; return ERR_NONE;
     case NET_OPTION_BROADCAST: datagram->udp.broadcast = value != 0; return ERR_NONE;
@@ -114,6 +164,10 @@ static enum error set_datagram(struct datagram *datagram, enum net_option option
 static enum error get_datagram(const struct datagram *datagram, enum net_option option, int64_t *value) {
     switch (option) {
     case NET_OPTION_REUSEADDR: *value = datagram->reuse_address; return ERR_NONE;
+    case NET_OPTION_REUSEPORT: *value = datagram->udp.reuse_port; return ERR_NONE;
+    case NET_OPTION_READABLE: *value = udp_next_length(&datagram->udp); return ERR_NONE;
+    case NET_OPTION_UNACKED:
+    case NET_OPTION_UNSENT: *value = datagram->udp.send.length; return ERR_NONE;
     case NET_OPTION_TTL: *value = datagram->udp.ttl; return ERR_NONE;
     case NET_OPTION_TOS: *value = datagram->udp.tos; return ERR_NONE;
     case NET_OPTION_BROADCAST: *value = datagram->udp.broadcast; return ERR_NONE;
@@ -126,6 +180,28 @@ static enum error get_datagram(const struct datagram *datagram, enum net_option 
     case NET_OPTION_MULTICAST_IF: *value = datagram->udp.group_source; return ERR_NONE;
     default: return ERR_NOT_SUPPORTED;
     }
+}
+
+static enum error set_stream_option(struct net *net, struct socket *socket, enum net_option option,
+                                    int64_t value) {
+    struct tcp_info info;
+    tcp_info(socket->tcb, &info);
+    if (option == NET_OPTION_FASTOPEN_CONNECT && info.state != TCP_CLOSED) {
+        return ERR_INVALID;
+    }
+    if (option == NET_OPTION_QUICKACK) {
+        tcp_set_quick(net->tcp, socket->tcb, value != 0);
+        net->settled = false;
+        return ERR_NONE;
+    }
+    struct tcp_settings settings;
+    tcp_get_settings(socket->tcb, &settings);
+    enum error error = set_stream(&settings, option, value);
+    if (error == ERR_NONE) {
+        tcp_set_settings(net->tcp, socket->tcb, &settings, net->latest);
+        socket_settle(socket);
+    }
+    return error;
 }
 
 enum error net_set_option(struct net *net, net_socket_id id, enum net_option option, int64_t value) {
@@ -143,19 +219,7 @@ enum error net_set_option(struct net *net, net_socket_id id, enum net_option opt
     if (socket->type == NET_DATAGRAM) {
         return set_datagram(socket->datagram, option, value);
     }
-    struct tcp_info info;
-    tcp_info(socket->tcb, &info);
-    if (option == NET_OPTION_FASTOPEN_CONNECT && info.state != TCP_CLOSED) {
-        return ERR_INVALID;
-    }
-    struct tcp_settings settings;
-    tcp_get_settings(socket->tcb, &settings);
-    enum error error = set_stream(&settings, option, value);
-    if (error == ERR_NONE) {
-        tcp_set_settings(net->tcp, socket->tcb, &settings, net->latest);
-        socket_settle(socket);
-    }
-    return error;
+    return set_stream_option(net, socket, option, value);
 }
 
 static enum error get_path_mtu(const struct net *net, net_socket_id id, int64_t *value) {
@@ -165,6 +229,21 @@ static enum error get_path_mtu(const struct net *net, net_socket_id id, int64_t 
         *value = net_path_mtu(net, net_ipv4_value(&peer.address), net->latest);
     }
     return error;
+}
+
+static enum error get_stream_option(const struct tcb *tcb, enum net_option option, int64_t *value) {
+    struct tcp_settings settings;
+    struct tcp_queues queues;
+    tcp_get_settings(tcb, &settings);
+    tcp_queued(tcb, &queues);
+    switch (option) {
+    case NET_OPTION_QUICKACK: *value = tcp_is_quick(tcb); return ERR_NONE;
+    case NET_OPTION_MAXSEG: *value = tcp_mss(tcb); return ERR_NONE;
+    case NET_OPTION_READABLE: *value = queues.received; return ERR_NONE;
+    case NET_OPTION_UNACKED: *value = queues.unacknowledged; return ERR_NONE;
+    case NET_OPTION_UNSENT: *value = queues.unsent; return ERR_NONE;
+    default: return get_stream(&settings, option, value);
+    }
 }
 
 enum error net_get_option(const struct net *net, net_socket_id id, enum net_option option, int64_t *value) {
@@ -178,7 +257,5 @@ enum error net_get_option(const struct net *net, net_socket_id id, enum net_opti
     if (socket->type == NET_DATAGRAM) {
         return get_datagram(socket->datagram, option, value);
     }
-    struct tcp_settings settings;
-    tcp_get_settings(socket->tcb, &settings);
-    return get_stream(&settings, option, value);
+    return get_stream_option(socket->tcb, option, value);
 }

@@ -42,7 +42,8 @@ enum net_ready {
     NET_READY_OUT = 4,     /* room to send; connect finished */
     NET_READY_ERROR = 8,   /* an error is pending */
     NET_READY_HANGUP = 16, /* both directions are over */
-    NET_READY_EOF = 32     /* the peer has sent FIN */
+    NET_READY_EOF = 32,    /* the peer has sent FIN */
+    NET_READY_SENT = 64    /* our FIN, and so all that was sent, is acknowledged */
 };
 
 static inline net_time net_time_min(net_time a, net_time b) {

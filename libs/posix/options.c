@@ -23,6 +23,15 @@ static const struct option options[] = {
     {IPPROTO_TCP, TCP_KEEPINTVL, TCPIP_OPTION_KEEPINTVL},
     {IPPROTO_TCP, TCP_KEEPCNT, TCPIP_OPTION_KEEPCNT},
     {IPPROTO_TCP, TCP_FASTOPEN_CONNECT, TCPIP_OPTION_FASTOPEN_CONNECT},
+    {IPPROTO_TCP, TCP_CORK, TCPIP_OPTION_CORK},
+    {IPPROTO_TCP, TCP_MAXSEG, TCPIP_OPTION_MAXSEG},
+    {IPPROTO_TCP, TCP_QUICKACK, TCPIP_OPTION_QUICKACK},
+    {IPPROTO_TCP, TCP_SYNCNT, TCPIP_OPTION_SYNCNT},
+    {IPPROTO_TCP, TCP_LINGER2, TCPIP_OPTION_LINGER2},
+    {IPPROTO_TCP, TCP_USER_TIMEOUT, TCPIP_OPTION_USER_TIMEOUT},
+    {IPPROTO_TCP, TCP_NOTSENT_LOWAT, TCPIP_OPTION_NOTSENT_LOWAT},
+    {SOL_SOCKET, SO_REUSEPORT, TCPIP_OPTION_REUSEPORT},
+    {SOL_SOCKET, SO_RCVLOWAT, TCPIP_OPTION_RCVLOWAT},
     {IPPROTO_IP, IP_TTL, TCPIP_OPTION_TTL},
     {IPPROTO_IP, IP_TOS, TCPIP_OPTION_TOS},
     {IPPROTO_IP, IP_MTU, TCPIP_OPTION_MTU},
@@ -44,7 +53,9 @@ static const struct option *find(int level, int name) {
 static bool is_switch(uint32_t option) {
     return option == TCPIP_OPTION_REUSEADDR || option == TCPIP_OPTION_KEEPALIVE ||
            option == TCPIP_OPTION_BROADCAST || option == TCPIP_OPTION_NODELAY ||
-           option == TCPIP_OPTION_MULTICAST_LOOP || option == TCPIP_OPTION_FASTOPEN_CONNECT;
+           option == TCPIP_OPTION_REUSEPORT || option == TCPIP_OPTION_CORK ||
+           option == TCPIP_OPTION_QUICKACK || option == TCPIP_OPTION_MULTICAST_LOOP ||
+           option == TCPIP_OPTION_FASTOPEN_CONNECT;
 }
 
 static int result_of(struct open_file *file, enum error error) {
@@ -94,6 +105,15 @@ static bool value_of(const struct option *option, const void *value, socklen_t l
     return true;
 }
 
+/* What this library has to know itself. */
+static void remember(struct socket_state *socket, uint32_t option, int64_t number) {
+    if (option == TCPIP_OPTION_LINGER) {
+        socket->linger = number > 0 ? (unsigned)number : 0;
+    } else if (option == TCPIP_OPTION_RCVLOWAT) {
+        socket->low = (uint32_t)number;
+    }
+}
+
 int setsockopt(int fd, int level, int name, const void *value, socklen_t length) {
     struct open_file *file = posix_descriptor_socket(fd);
     int64_t number;
@@ -108,6 +128,12 @@ int setsockopt(int fd, int level, int name, const void *value, socklen_t length)
     if (posix_is_group_option(level, name)) {
         return posix_set_group_option(file, name, value, length);
     }
+    if (posix_is_stream_option(level, name)) {
+        return posix_set_stream_option(file, name, value, length);
+    }
+    if (level == SOL_SOCKET && name == SO_OOBINLINE) {
+        return 0; /* it is never otherwise */
+    }
     const struct option *option = find(level, name);
     if (option == NULL) {
         errno = ENOPROTOOPT;
@@ -116,7 +142,11 @@ int setsockopt(int fd, int level, int name, const void *value, socklen_t length)
     if (value == NULL || !value_of(option, value, length, &number)) {
         return posix_fail(ERR_INVALID);
     }
-    return result_of(file, tcpip_set_option(file->handle, option->option, number));
+    int result = result_of(file, tcpip_set_option(file->handle, option->option, number));
+    if (result == 0) {
+        remember(&file->socket, option->option, number);
+    }
+    return result;
 }
 
 /* Hands a value out, cut at the length that the caller has room for. */
@@ -158,15 +188,6 @@ static int get_option(struct open_file *file, const struct option *option, void 
     return store(&plain, sizeof plain, value, length);
 }
 
-static int get_stream_info(struct open_file *file, void *value, socklen_t *length) {
-    struct tcp_info info;
-    enum error error = posix_stream_info(file, &info);
-    if (error == ERR_WRONG_TYPE) {
-        return result_of(file, ERR_NOT_SUPPORTED);
-    }
-    return error == ERR_NONE ? store(&info, sizeof info, value, length) : posix_fail_socket(error);
-}
-
 int getsockopt(int fd, int level, int name, void *value, socklen_t *length) {
     struct open_file *file = posix_descriptor_socket(fd);
     if (file == NULL) {
@@ -182,6 +203,8 @@ int getsockopt(int fd, int level, int name, void *value, socklen_t *length) {
         case SO_ERROR: return get_error(file, value, length);
         case SO_RCVTIMEO: return get_timeout(socket->receive_timeout, value, length);
         case SO_SNDTIMEO: return get_timeout(socket->send_timeout, value, length);
+        case SO_OOBINLINE:
+        case SO_SNDLOWAT: return number = 1, store(&number, sizeof number, value, length);
         case SO_TYPE: return number = socket->type, store(&number, sizeof number, value, length);
         case SO_DOMAIN: return number = AF_INET, store(&number, sizeof number, value, length);
         case SO_ACCEPTCONN: return number = socket->listening, store(&number, sizeof number, value, length);
@@ -196,8 +219,8 @@ int getsockopt(int fd, int level, int name, void *value, socklen_t *length) {
         int result = posix_get_group_interface(file, &interface);
         return result != 0 ? result : store(&interface, sizeof interface, value, length);
     }
-    if (level == IPPROTO_TCP && name == TCP_INFO) {
-        return get_stream_info(file, value, length);
+    if (posix_is_stream_option(level, name)) {
+        return posix_get_stream_option(file, name, value, length);
     }
     const struct option *option = find(level, name);
     if (option == NULL) {

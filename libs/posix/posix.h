@@ -39,6 +39,8 @@ struct socket_state {
     uint32_t generation;                    /* of the session that it belongs to */
     int type;                               /* SOCK_STREAM or SOCK_DGRAM */
     uint64_t receive_timeout, send_timeout; /* ns; 0: none */
+    unsigned linger; /* seconds for which close() waits until all is acknowledged (SO_LINGER) */
+    uint32_t low;    /* SO_RCVLOWAT, if it was set: then readiness does not tell whether there is anything */
     bool listening, adopted;
 };
 

@@ -7,6 +7,8 @@
 #include <os/os.h>
 #include <poll.h>
 
+#define SECOND 1000000000ull /* ns */
+
 static int result_of(struct open_file *file, enum error error) {
     error = posix_session_result(file->socket.generation, error);
     return error == ERR_NONE ? 0 : posix_fail_socket(error);
@@ -33,8 +35,27 @@ static short ready(struct open_file *file) {
                    (bits & TCPIP_READY_EOF ? POLLRDHUP : 0));
 }
 
+/* SO_LINGER: waits until the peer has acknowledged all, or the time is over; then it goes on in the
+ * background. Not when unread data is thrown away, for then the connection is reset, nor when another task
+ * holds the socket. A task that dies does not come here. */
+static void linger(const struct open_file *file) {
+    int64_t unread = 0;
+    bool last = false;
+    bool lost = tcpip_get_option(file->handle, TCPIP_OPTION_READABLE, &unread) != ERR_NONE || unread != 0;
+    if (lost || tcpip_finish(file->handle, &last) != ERR_NONE || !last) {
+        return;
+    }
+    uint64_t deadline = clock_now() + file->socket.linger * SECOND;
+    while ((posix_socket_ready(file) & (TCPIP_READY_SENT | TCPIP_READY_ERROR)) == 0 &&
+           posix_wait(deadline) == ERR_NONE) {
+    }
+}
+
 /* The server closes the socket when the last handle to it is gone; another task may hold one. */
 static void close_socket(struct open_file *file) {
+    if (file->socket.linger != 0 && !file->socket.listening) {
+        linger(file);
+    }
     (void)!handle_close(file->handle);
 }
 
@@ -136,6 +157,8 @@ int accept4(int fd, struct sockaddr *address, socklen_t *length, int flags) {
     }
     int accepted = install(handle, slot, SOCK_STREAM, file->socket.generation, flags);
     if (accepted >= 0) {
+        posix_descriptor_get(accepted)->socket.linger = file->socket.linger;
+        posix_descriptor_get(accepted)->socket.low = file->socket.low;
         posix_endpoint_store(&peer, address, length);
     }
     return accepted;

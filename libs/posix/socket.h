@@ -21,10 +21,12 @@ bool posix_endpoint_of(const struct sockaddr *address, socklen_t length, struct 
 /* Cut at *length, which becomes the full length; address may be null. */
 void posix_endpoint_store(const struct tcpip_endpoint *endpoint, struct sockaddr *address, socklen_t *length);
 
-/* ---- stream_info.c ---- */
+/* ---- stream_options.c ---- as setsockopt() and getsockopt() */
 
-struct tcp_info;
-enum error posix_stream_info(const struct open_file *file, struct tcp_info *info);
+/* Is it one of those of TCP that are no numbers? */
+bool posix_is_stream_option(int level, int name);
+int posix_set_stream_option(struct open_file *file, int name, const void *value, socklen_t length);
+int posix_get_stream_option(struct open_file *file, int name, void *value, socklen_t *length);
 
 /* ---- groups.c ---- */
 

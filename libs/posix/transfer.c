@@ -41,12 +41,18 @@ bool posix_patience_again(const struct patience *patience, enum error error) {
 
 /* ---- Streams ---- */
 
+/* With SO_RCVLOWAT there may be something though readiness says no; who does not wait gets that. */
+static enum error wait_for_bytes(const struct patience *patience, const struct open_file *file) {
+    bool asks = file->socket.low > 1 && !patience->park && !patience->timed;
+    return asks ? ERR_NONE : posix_patience_wait(patience, file, TCPIP_READY_IN | TCPIP_READY_EOF);
+}
+
 static enum error receive_part(struct open_file *file, void *data, size_t length, int flags, size_t *got) {
     struct patience patience;
     enum error error;
     posix_patience_begin(&patience, file, flags, file->socket.receive_timeout);
     do {
-        error = posix_patience_wait(&patience, file, TCPIP_READY_IN | TCPIP_READY_EOF);
+        error = wait_for_bytes(&patience, file);
         if (error == ERR_NONE) {
             error = tcpip_receive(file->handle, patience.park, (flags & MSG_PEEK) != 0, (uint32_t)length,
                                   data, length, got);

@@ -7,8 +7,12 @@
 _Static_assert(TCPIP_STREAM == NET_STREAM && TCPIP_DATAGRAM == NET_DATAGRAM, "kinds of sockets");
 _Static_assert(TCPIP_READY_IN == NET_READY_IN && TCPIP_READY_OUT == NET_READY_OUT &&
                    TCPIP_READY_ERROR == NET_READY_ERROR && TCPIP_READY_HANGUP == NET_READY_HANGUP &&
-                   TCPIP_READY_EOF == NET_READY_EOF,
+                   TCPIP_READY_EOF == NET_READY_EOF && TCPIP_READY_SENT == NET_READY_SENT,
                "readiness bits");
+_Static_assert(TCPIP_OPTION_REUSEPORT == NET_OPTION_REUSEPORT && TCPIP_OPTION_UNSENT == NET_OPTION_UNSENT &&
+                   TCPIP_OPTION_USER_TIMEOUT == NET_OPTION_USER_TIMEOUT &&
+                   TCPIP_OPTION_RCVLOWAT == NET_OPTION_RCVLOWAT,
+               "options of streams");
 _Static_assert(TCPIP_OPTION_NODELAY == NET_OPTION_NODELAY && TCPIP_OPTION_RCVBUF == NET_OPTION_RCVBUF &&
                    TCPIP_OPTION_TOS == NET_OPTION_TOS &&
                    TCPIP_OPTION_MTU_DISCOVER == NET_OPTION_MTU_DISCOVER &&
@@ -289,6 +293,22 @@ static void on_stream_info(void *context, struct request *request) {
     }
 }
 
+static void on_finish(void *context, struct request *request) {
+    struct tcpip *tcpip = context;
+    struct holder *holder = holder_for(tcpip, request);
+    if (holder == NULL) {
+        return;
+    }
+    struct socket *socket = holder->socket;
+    bool last = socket->holders.next == &holder->link && holder->link.next == &socket->holders;
+    enum error error = socket->type != NET_STREAM ? ERR_WRONG_TYPE : ERR_NONE;
+    if (error == ERR_NONE && last) {
+        error = net_shutdown(tcpip->net, socket->id, NET_SHUT_WRITE, tcpip_now());
+    }
+    socket_refresh(tcpip, socket);
+    error == ERR_NONE ? tcpip_finish_reply(request, last) : request_fail(request, error);
+}
+
 static void on_adopt(void *context, struct request *request, uint64_t ticket) {
     struct tcpip *tcpip = context;
     struct holder *holder = holder_for(tcpip, request);
@@ -333,6 +353,7 @@ static const struct tcpip_handlers handlers = {
     .change_group = on_change_group,
     .adopt = on_adopt,
     .stream_info = on_stream_info,
+    .finish = on_finish,
 };
 
 void calls_dispatch(struct tcpip *tcpip, struct request *request) {

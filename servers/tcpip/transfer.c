@@ -196,6 +196,10 @@ enum error try_receive(struct tcpip *tcpip, struct call *call) {
     if (error != ERR_NONE) {
         return error;
     }
+    bool enough = available >= call->length || (net_ready(tcpip->net, socket->id) & NET_READY_IN) != 0;
+    if (call->wait && !enough) { /* SO_RCVLOWAT: who waits, waits for so much */
+        return ERR_WOULD_BLOCK;
+    }
     size_t length = available < call->length ? available : call->length;
     if (!call->peek) {
         socket_show(tcpip, socket, ready_after(tcpip, socket->id, length, available));

@@ -43,6 +43,12 @@ bool congestion_is_used(const struct congestion *congestion) {
     return (slow_start ? 2 * congestion->used : congestion->used + congestion->mss) >= congestion->cwnd;
 }
 
+void congestion_change(struct congestion *congestion, const struct congestion_kind *kind) {
+    congestion->kind = kind;
+    congestion->counted = 0;
+    congestion->cubic = (struct cubic){0};
+}
+
 void congestion_acked(struct congestion *congestion, uint32_t acked, uint32_t srtt, net_time now) {
     if (congestion->answered) {
         return;

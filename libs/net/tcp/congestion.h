@@ -58,6 +58,8 @@ void congestion_sent(struct congestion *congestion, uint32_t pipe, struct sequen
 /* Is cwnd what holds us back (RFC 7661 4.1)? By what was sent in the last round trip and not by what is out
  * now: ACKs come several at once, and nothing is sent before all of them are taken in. */
 bool congestion_is_used(const struct congestion *congestion);
+/* Another algorithm goes on from here; `congestion` may be all zeros. */
+void congestion_change(struct congestion *congestion, const struct congestion_kind *kind);
 /* `acked` new bytes were acknowledged outside of loss recovery while cwnd was what held us back. */
 void congestion_acked(struct congestion *congestion, uint32_t acked, uint32_t srtt, net_time now);
 /* The greatest whole number whose cube is not above `value`. */

@@ -77,8 +77,7 @@ static void tell_flight(const struct tcb *tcb, struct net_stream_info *info) {
         info->lost = segments(tcb, sent->bytes[SENT_LOST]);
         info->resent = segments(tcb, bytes_resent(sent));
     }
-    struct sequence unsent = tcp_send_end(tcb);
-    info->bytes_unsent = seq_after(unsent, tcb->snd.max) ? unsent.value - tcb->snd.max.value : 0;
+    info->bytes_unsent = tcp_unsent(tcb);
 }
 
 static void tell_sending(const struct tcb *tcb, struct net_stream_info *info) {
@@ -103,7 +102,7 @@ static void tell_receiving(const struct tcp *tcp, const struct tcb *tcb, struct 
     const struct tcp_growth *growth = &tcb->beside->growth;
     uint32_t headers = IPV4_HEADER + TCP_HEADER, options = tcp_clock_length(&tcb->clock);
     info->receive_mss = tcb->rcv.mss != 0 ? tcb->rcv.mss : MSS_DEFAULT;
-    info->offered_mss = tcp->config.mtu - headers - options;
+    info->offered_mss = tcp_offered_mss(tcp, tcb) - options;
     info->path_mtu = tcb->snd.mss + headers + options;
     info->receive_limit = tcp_receive_limit(tcp, tcb);
     info->receiver_rtt_us = growth->round_trip / 8;

@@ -351,6 +351,7 @@ static void take_acknowledged(struct arrival *in) {
     uint32_t acked = tcp_min(bytes, buffer_length(&tcb->send));
     ring_consume(&tcb->send.ring, acked);
     tcb->beside->tally.bytes_acknowledged += acked;
+    tcb->beside->stalled = in->now;
     tcb->starved = false;
     in->tcp->progress = true;
     tcb->snd.una = ack;
@@ -554,7 +555,7 @@ static void synchronized_input(struct tcp *tcp, struct tcb *tcb, const struct tc
 /* What was addressed to no connection: a listener's, or nobody's. */
 static void input_to_listener(struct tcp *tcp, const struct tcp_segment *segment,
                               const struct sequence *isn_after, net_time now) {
-    struct tcb *listener = tcp_find_listener(tcp, segment->key.local_address, segment->key.local_port);
+    struct tcb *listener = tcp_find_listener(tcp, &segment->key);
     if (listener != NULL) {
         struct tcb *tcb = tcp_listen_input(tcp, listener, segment, isn_after, now);
         if (tcb != NULL) {

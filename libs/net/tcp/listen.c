@@ -31,7 +31,8 @@ static bool has_room(const struct tcp_backlog *backlog) {
 uint8_t tcp_listen_retries(const struct tcb *tcb) {
     const struct tcp_backlog *backlog = tcb->listener != NULL ? tcb->listener->backlog : NULL;
     bool crowded = backlog != NULL && 2 * backlog->half_open_count > tcp_max(backlog->limit, HALF_OPEN_LEAST);
-    return crowded ? FEW_RETRIES : RETRIES;
+    uint8_t retries = tcb->beside->asked.syn_retries;
+    return crowded ? FEW_RETRIES : retries != 0 ? retries : RETRIES;
 }
 
 static void inherit(struct tcb *tcb, const struct tcb *listener) {
@@ -90,7 +91,7 @@ static void answer_with_cookie(struct tcp *tcp, struct tcb *listener, const stru
                               .flags = TCP_SYN | TCP_ACK | (draft.ecn.on ? TCP_ECE : 0),
                               .tos = beside.asked.tos,
                               .ttl = beside.asked.ttl};
-    reply.options.mss = (uint16_t)(tcp->config.mtu - IPV4_HEADER - TCP_HEADER);
+    reply.options.mss = tcp_offered_mss(tcp, &draft);
     reply.options.sack_permitted = draft.sack;
     reply.options.has_window_scale = draft.rcv.scaling;
     reply.options.window_scale = draft.rcv.shift;

@@ -13,8 +13,8 @@ uint8_t tcp_window_shift(uint32_t buffer) {
     return shift;
 }
 
-static const struct congestion_kind *congestion_kind(const struct tcp *tcp) {
-    return tcp->config.new_reno ? &CONGESTION_NEW_RENO : &CONGESTION_CUBIC;
+static const struct congestion_kind *congestion_kind(const struct tcb *tcb) {
+    return tcb->beside->asked.new_reno ? &CONGESTION_NEW_RENO : &CONGESTION_CUBIC;
 }
 
 void tcp_start_sending(struct tcp *tcp, struct tcb *tcb, struct sequence iss, net_time now) {
@@ -29,7 +29,7 @@ void tcp_start_sending(struct tcp *tcp, struct tcb *tcb, struct sequence iss, ne
     tcb->retransmits = 0;
     rtt_init(&tcb->rtt);
     tcb->snd.mss = MSS_DEFAULT;
-    congestion_init(&tcb->congestion, congestion_kind(tcp), MSS_DEFAULT);
+    congestion_init(&tcb->congestion, congestion_kind(tcb), MSS_DEFAULT);
     tcp_clock_start(tcp, tcb);
     tcp_ecn_start(tcp, tcb);
     tcb->sack = !tcp->config.no_sack;
@@ -50,8 +50,9 @@ static void take_options(struct tcp *tcp, struct tcb *tcb, const struct tcp_opti
     tcb->rcv.scaling = tcb->rcv.scaling && options->has_window_scale;
     tcb->snd.shift = tcb->rcv.scaling ? (uint8_t)tcp_min(options->window_scale, SHIFT_MOST) : 0;
     tcb->rcv.shift = tcb->rcv.scaling ? tcb->rcv.shift : 0;
-    tcp_size_agree(tcp, tcb, (uint16_t)mss);
-    congestion_init(&tcb->congestion, congestion_kind(tcp), tcb->snd.mss);
+    uint32_t most = tcb->beside->asked.mss_most;
+    tcp_size_agree(tcp, tcb, (uint16_t)(most != 0 ? tcp_min(mss, most) : mss));
+    congestion_init(&tcb->congestion, congestion_kind(tcb), tcb->snd.mss);
     if (tcb->retransmits != 0) {
         tcb->congestion.cwnd = tcb->snd.mss;
     }

@@ -69,7 +69,8 @@ static uint32_t usable_window(const struct tcb *tcb) {
  * after waiting long. */
 static bool small_allowed(const struct tcb *tcb, uint32_t length, uint32_t available) {
     bool small_out = seq_after(tcb->snd.small, tcb->snd.una);
-    bool empties = length == available && !tcb->cork && (tcb->beside->asked.nodelay || !small_out);
+    bool empties = length == available && !tcb->cork && !tcb->beside->asked.corked &&
+                   (tcb->beside->asked.nodelay || !small_out);
     return empties || tcb->override || length >= tcp_max(tcb->snd.wnd_max / 2, 1);
 }
 
@@ -213,7 +214,7 @@ static void compose_syn(struct tcp *tcp, struct tcb *tcb, struct tcp_departure *
     uint8_t flags = (answer ? TCP_SYN | TCP_ACK : TCP_SYN) | tcp_ecn_syn_flags(tcb, resend);
     fill_header(tcp, tcb, out, tcb->iss, flags, now);
     out->header.window = (uint16_t)window;
-    out->header.options.mss = (uint16_t)(tcp->config.mtu - HEADERS);
+    out->header.options.mss = tcp_offered_mss(tcp, tcb);
     out->header.options.sack_permitted = tcb->sack;
     out->header.options.has_window_scale = tcb->rcv.scaling;
     out->header.options.window_scale = tcb->rcv.shift;
@@ -278,6 +279,9 @@ static void tally_sent(struct tcb *tcb, const struct plan *plan) {
 }
 
 static void count_sent(struct tcp *tcp, struct tcb *tcb, const struct plan *plan, net_time now) {
+    if (tcb->beside->asked.unsent_low != 0) {
+        tcp_mark_changed(tcp, tcb); /* there may be room again */
+    }
     uint32_t length = plan->length + plan->fin;
     struct sequence end = seq_add(plan->seq, length);
     if (plan->resend) {

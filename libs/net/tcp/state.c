@@ -13,6 +13,7 @@ static void set_defaults(struct tcp *tcp, struct tcb *tcb, struct tcp_beside *be
                                           .keep_idle = KEEP_IDLE,
                                           .keep_interval = KEEP_INTERVAL,
                                           .keep_count = KEEP_COUNT,
+                                          .new_reno = tcp->config.new_reno,
                                           .linger = -1};
     tcb->timer.deadline = NET_NEVER;
     tcb->heap_time = NET_NEVER;

@@ -82,21 +82,56 @@ static struct tcb **bound_bucket(const struct tcp *tcp, uint16_t port) {
     return &tcp->bound[port & tcp->bucket_mask];
 }
 
-/* The one bound to just this address wins over the one bound to all. */
-struct tcb *tcp_find_listener(const struct tcp *tcp, uint32_t address, uint16_t port) {
-    struct tcb *wildcard = NULL;
-    for (struct tcb *tcb = *bound_bucket(tcp, port); tcb != NULL; tcb = tcb->next_bound) {
-        if (tcb->state != TCP_LISTEN || tcb->entry.key.local_port != port) {
-            continue;
-        }
-        if (tcb->entry.key.local_address == address) {
-            return tcb;
-        }
-        if (tcb->entry.key.local_address == IPV4_ANY) {
-            wildcard = tcb;
+/* The next from `tcb` on that listens at just this address and port. */
+static struct tcb *next_listener(struct tcb *tcb, uint32_t address, uint16_t port) {
+    while (tcb != NULL && (tcb->state != TCP_LISTEN || tcb->entry.key.local_port != port ||
+                           tcb->entry.key.local_address != address)) {
+        tcb = tcb->next_bound;
+    }
+    return tcb;
+}
+
+/* Of several the one that the hash names. */
+static struct tcb *choose_listener(const struct tcp *tcp, const struct tcp_key *key, uint32_t address) {
+    struct tcb *first = next_listener(*bound_bucket(tcp, key->local_port), address, key->local_port);
+    struct tcb *tcb = first;
+    uint32_t count = 0;
+    for (; tcb != NULL; tcb = next_listener(tcb->next_bound, address, key->local_port)) {
+        count++;
+    }
+    if (count < 2) {
+        return first;
+    }
+    uint32_t skip = (uint32_t)(siphash(tcp->hash_key, key, sizeof *key) >> 32) % count;
+    for (tcb = first; skip > 0; skip--) {
+        tcb = next_listener(tcb->next_bound, address, key->local_port);
+    }
+    return tcb;
+}
+
+/* Those bound to just this address win over those bound to all. */
+struct tcb *tcp_find_listener(const struct tcp *tcp, const struct tcp_key *key) {
+    struct tcb *exact = choose_listener(tcp, key, key->local_address);
+    return exact != NULL ? exact : choose_listener(tcp, key, IPV4_ANY);
+}
+
+/* Nobody else's port can be shared, so that no task can take another's connections (Linux compares users). */
+static bool share_port(const struct tcb *a, const struct tcb *b) {
+    return a->beside->asked.reuse_port && b->beside->asked.reuse_port && a->owner == b->owner;
+}
+
+bool tcp_is_listened(const struct tcp *tcp, const struct tcb *tcb) {
+    const struct tcp_key *key = &tcb->entry.key;
+    for (const struct tcb *other = *bound_bucket(tcp, key->local_port); other != NULL;
+         other = other->next_bound) {
+        uint32_t taken = other->entry.key.local_address;
+        bool same = other->entry.key.local_port == key->local_port &&
+                    (taken == key->local_address || taken == IPV4_ANY);
+        if (other != tcb && other->state == TCP_LISTEN && same && !share_port(other, tcb)) {
+            return true;
         }
     }
-    return wildcard;
+    return false;
 }
 
 void tcp_bound_insert(struct tcp *tcp, struct tcb *tcb) {
@@ -118,13 +153,15 @@ void tcp_bound_remove(struct tcp *tcp, struct tcb *tcb) {
     tcb->is_bound = false;
 }
 
-/* Two may share a port if their addresses differ, or if both allow it and neither listens. */
+/* Two may share a port if their addresses differ, or if both allow it and neither listens, or both are one
+ * owner's and want that. */
 bool tcp_bound_free(const struct tcp *tcp, const struct tcb *tcb, uint32_t address, uint16_t port) {
     for (const struct tcb *other = *bound_bucket(tcp, port); other != NULL; other = other->next_bound) {
         uint32_t taken = other->entry.key.local_address;
         bool overlaps = taken == address || taken == IPV4_ANY || address == IPV4_ANY;
         bool shared = other->beside->asked.reuse_address && tcb->beside->asked.reuse_address &&
                       other->state != TCP_LISTEN;
+        shared |= share_port(other, tcb);
         if (other != tcb && other->entry.key.local_port == port && overlaps && !shared) {
             return false;
         }

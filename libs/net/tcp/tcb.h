@@ -143,6 +143,7 @@ struct tcp_beside {
     struct tcp_growth growth;
     struct aftermath aftermath;
     struct tcp_tally tally;
+    net_time stalled;  /* since then nothing of what waits has moved; owner: timers.c */
     net_time answered; /* when a segment that does not fit was last answered; 0: never; owner: input.c */
 };
 
@@ -347,7 +348,11 @@ void tcp_table_remove(struct tcp *tcp, struct tcp_entry *entry);
 /* Gives the entry a slot, by which it can be walked over. false: all are taken. */
 bool tcp_slot_take(struct tcp *tcp, struct tcp_entry *entry);
 void tcp_slot_give(struct tcp *tcp, struct tcp_entry *entry);
-struct tcb *tcp_find_listener(const struct tcp *tcp, uint32_t address, uint16_t port);
+/* Whose a segment with that key is, if no connection's. Listeners that share a port take turns by a hash of
+ * the key, so that all segments of a handshake find the same one. */
+struct tcb *tcp_find_listener(const struct tcp *tcp, const struct tcp_key *key);
+/* Does another listen there, so that `tcb` must not? */
+bool tcp_is_listened(const struct tcp *tcp, const struct tcb *tcb);
 void tcp_bound_insert(struct tcp *tcp, struct tcb *tcb);
 void tcp_bound_remove(struct tcp *tcp, struct tcb *tcb);
 /* May `tcb` be bound there? */
@@ -674,4 +679,22 @@ static inline uint32_t tcp_min(uint32_t a, uint32_t b) {
 
 static inline uint32_t tcp_max(uint32_t a, uint32_t b) {
     return a > b ? a : b;
+}
+
+/* The MSS that our SYN offers. */
+static inline uint16_t tcp_offered_mss(const struct tcp *tcp, const struct tcb *tcb) {
+    uint32_t most = tcb->beside->asked.mss_most, mss = tcp->config.mtu - IPV4_HEADER - TCP_HEADER;
+    return (uint16_t)(most != 0 ? tcp_min(most, mss) : mss);
+}
+
+/* Bytes that the user has written and that have never been sent. */
+static inline uint32_t tcp_unsent(const struct tcb *tcb) {
+    struct sequence end = tcp_send_end(tcb);
+    return seq_after(end, tcb->snd.max) ? end.value - tcb->snd.max.value : 0;
+}
+
+/* TCP_NOTSENT_LOWAT: there is so much to send that more would only wait. */
+static inline bool tcp_has_enough_to_send(const struct tcb *tcb) {
+    uint32_t low = tcb->beside->asked.unsent_low;
+    return low != 0 && tcp_unsent(tcb) >= low;
 }

@@ -41,8 +41,17 @@ struct tcp_settings {
     bool keepalive : 1, nodelay : 1, reuse_address : 1;
     bool fast_open : 1;                     /* data may go with the SYN (RFC 7413) */
     bool send_fixed : 1, receive_fixed : 1; /* the buffer has the size that was asked for and does not grow */
-    int32_t linger;                         /* seconds; 0: close aborts; -1: off */
-    uint32_t send_buffer, receive_buffer;   /* bytes */
+    bool reuse_port : 1;                    /* listeners of one owner share the port */
+    bool corked : 1;                        /* small segments wait, as long as they may */
+    bool new_reno : 1;                      /* instead of CUBIC */
+    uint8_t syn_retries;                    /* 0: the usual */
+    int16_t fin_wait;                       /* seconds in FIN_WAIT_2 without a user; 0: the usual; -1: none */
+    uint16_t mss_most;                      /* bytes, also of what is offered; 0: what the link carries */
+    uint32_t user_timeout; /* milliseconds that data may stay unacknowledged (RFC 5482); 0: by the retries */
+    uint32_t unsent_low;   /* bytes not yet sent from which on there is no room for more; 0: no such limit */
+    uint32_t receive_low;  /* bytes from which on there is something to receive; 0: 1 */
+    int32_t linger;        /* seconds; 0: close aborts; -1: off */
+    uint32_t send_buffer, receive_buffer; /* bytes */
 };
 
 struct tcp_config {

@@ -115,12 +115,21 @@ static net_time persist_delay(const struct tcb *tcb) {
     return net_time_min(delay, RTO_MAX);
 }
 
+static net_time fin_wait(const struct tcb *tcb) {
+    int16_t asked = tcb->beside->asked.fin_wait;
+    return asked < 0 ? 0 : asked > 0 ? (net_time)asked * NET_SECOND : FIN_WAIT_TIME;
+}
+
+static net_time user_timeout(const struct tcb *tcb) {
+    return (net_time)tcb->beside->asked.user_timeout * (NET_SECOND / 1000);
+}
+
 static net_time delay_of(const struct tcb *tcb, enum tcp_timer_kind kind) {
     switch (kind) {
     case TCP_TIMER_RETRANSMIT: return tcb->rtt.rto;
     case TCP_TIMER_PERSIST: return persist_delay(tcb);
     case TCP_TIMER_OVERRIDE: return OVERRIDE_TIME;
-    case TCP_TIMER_FIN_WAIT: return FIN_WAIT_TIME;
+    case TCP_TIMER_FIN_WAIT: return fin_wait(tcb);
     case TCP_TIMER_KEEPALIVE:
         return (tcb->retries == 0 ? tcb->beside->asked.keep_idle : tcb->beside->asked.keep_interval) *
                NET_SECOND;
@@ -136,8 +145,15 @@ static net_time deadline_of(const struct tcb *tcb, enum tcp_timer_kind kind, net
     }
 }
 
+/* The user timeout, where there is one, is kept to the moment; but one retransmission there is, as in Linux.
+ */
 static void set_timer(struct tcp *tcp, struct tcb *tcb, enum tcp_timer_kind kind, net_time now) {
-    tcb->timer = (struct tcp_timer){kind, deadline_of(tcb, kind, now)};
+    net_time deadline = deadline_of(tcb, kind, now), limit = user_timeout(tcb);
+    bool limited = kind == TCP_TIMER_PERSIST || (kind == TCP_TIMER_RETRANSMIT && tcb->retries != 0);
+    if (limit != 0 && limited) {
+        deadline = net_time_min(deadline, net_time_after(tcb->beside->stalled, limit));
+    }
+    tcb->timer = (struct tcp_timer){kind, deadline};
     tcp_timer_noted(tcp, tcb);
 }
 
@@ -157,6 +173,9 @@ void tcp_timer_choose(struct tcp *tcp, struct tcb *tcb, net_time now) {
         return;
     }
     tcb->probes = 0;
+    if (kind == TCP_TIMER_PERSIST || (tcb->retries == 0 && !tcp_timer_is_of_flight(tcb))) {
+        tcb->beside->stalled = now;
+    }
     bool back = kind == TCP_TIMER_RETRANSMIT && (was == TCP_TIMER_REORDER || was == TCP_TIMER_TAIL);
     set_timer(tcp, tcb, kind, back ? tcp_head_sent(tcb, now) : now);
 }
@@ -177,10 +196,23 @@ void tcp_timer_stop(struct tcp *tcp, struct tcb *tcb) {
 
 static uint8_t retry_limit(const struct tcb *tcb) {
     switch (tcb->state) {
-    case TCP_SYN_SENT: return SYN_RETRIES;
+    case TCP_SYN_SENT:
+        return tcb->beside->asked.syn_retries != 0 ? tcb->beside->asked.syn_retries : SYN_RETRIES;
     case TCP_SYN_RECEIVED: return tcp_listen_retries(tcb);
     default: return tcb->is_orphan ? ORPHAN_RETRIES : DATA_RETRIES;
     }
+}
+
+/* RFC 9293 3.8.3, R2. What the user wants instead (RFC 5482) counts in time, also for probes that are
+ * answered; a handshake has both limits. */
+static bool is_exhausted(const struct tcb *tcb, net_time now) {
+    net_time limit = user_timeout(tcb);
+    bool over = limit != 0 && now - tcb->beside->stalled >= limit;
+    if (tcb->timer.kind == TCP_TIMER_PERSIST) {
+        return over || tcb->retries >= retry_limit(tcb);
+    }
+    bool by_count = limit == 0 || tcb->state < TCP_ESTABLISHED;
+    return (over && tcb->retries != 0) || (by_count && tcb->retries >= retry_limit(tcb));
 }
 
 /* The last the network said about the peer is a better reason than silence. */
@@ -216,10 +248,12 @@ static void probe(struct tcp *tcp, struct tcb *tcb, net_time now) {
 }
 
 static void keep_alive(struct tcp *tcp, struct tcb *tcb, net_time now) {
-    net_time idle = tcb->beside->asked.keep_idle * NET_SECOND;
+    net_time idle = tcb->beside->asked.keep_idle * NET_SECOND, limit = user_timeout(tcb);
+    bool silent = limit != 0 ? tcb->retries != 0 && now - tcb->heard >= limit
+                             : tcb->retries >= tcb->beside->asked.keep_count;
     if (tcb->retries == 0 && now - tcb->heard < idle) {
         set_timer(tcp, tcb, TCP_TIMER_KEEPALIVE, tcb->heard);
-    } else if (tcb->retries >= tcb->beside->asked.keep_count) {
+    } else if (silent) {
         tcp_end_with_reset(tcp, tcb, ERR_TIMED_OUT);
     } else {
         probe(tcp, tcb, now);
@@ -234,14 +268,17 @@ static void probe_tail(struct tcp *tcp, struct tcb *tcb, net_time now) {
 
 static void run_timer(struct tcp *tcp, struct tcb *tcb, net_time now) {
     enum tcp_timer_kind kind = tcb->timer.kind;
-    bool exhausted = tcb->retries >= retry_limit(tcb);
+    bool exhausted = is_exhausted(tcb, now);
     switch (kind) {
     case TCP_TIMER_RETRANSMIT: (exhausted ? time_out(tcp, tcb) : retransmit(tcp, tcb, now)); break;
     case TCP_TIMER_TAIL: probe_tail(tcp, tcb, now); break;
     case TCP_TIMER_REORDER: tcp_rack_expired(tcp, tcb, now); break;
     case TCP_TIMER_PERSIST: (exhausted ? time_out(tcp, tcb) : probe(tcp, tcb, now)); break;
     case TCP_TIMER_KEEPALIVE: keep_alive(tcp, tcb, now); break;
-    case TCP_TIMER_FIN_WAIT: tcp_end(tcp, tcb, ERR_NONE); break;
+    case TCP_TIMER_FIN_WAIT:
+        tcb->beside->asked.fin_wait < 0 ? tcp_end_with_reset(tcp, tcb, ERR_NONE)
+                                        : tcp_end(tcp, tcb, ERR_NONE);
+        break;
     case TCP_TIMER_OVERRIDE:
         tcb->override = true;
         tcp_check_output(tcp, tcb, now);

@@ -96,7 +96,7 @@ bool tcp_remnant_input(struct tcp *tcp, struct tcp_remnant *remnant, const struc
                        struct sequence *isn, net_time now) {
     const struct tcp_header *header = &segment->header;
     uint8_t kind = header->flags & (TCP_SYN | TCP_ACK | TCP_RST);
-    bool listened = tcp_find_listener(tcp, segment->key.local_address, segment->key.local_port) != NULL;
+    bool listened = tcp_find_listener(tcp, &segment->key) != NULL;
     if (kind == TCP_SYN && is_fresh(remnant, header, now) && listened) {
         *isn = remnant->snd_nxt;
         forget(tcp, remnant);

@@ -47,8 +47,7 @@ enum error tcp_listen(struct tcp *tcp, struct tcb *tcb, uint32_t limit) {
             return ERR_INVALID;
         }
         enum error error = tcb->is_bound ? ERR_NONE : tcp_bind(tcp, tcb, IPV4_ANY, 0);
-        if (error == ERR_NONE &&
-            tcp_find_listener(tcp, tcb->entry.key.local_address, tcb->entry.key.local_port)) {
+        if (error == ERR_NONE && tcp_is_listened(tcp, tcb)) {
             error = ERR_ADDRESS_IN_USE;
         }
         error = error == ERR_NONE ? start_listening(tcp, tcb) : error;
@@ -157,7 +156,7 @@ enum error tcp_send_space(struct tcp *tcp, struct tcb *tcb, uint32_t wanted, str
         return error;
     }
     uint32_t space = buffer_space(&tcb->send);
-    if (space == 0) {
+    if (space == 0 || tcp_has_enough_to_send(tcb)) {
         return ERR_WOULD_BLOCK;
     }
     error = reserve(tcp, tcb, tcp_min(space, tcp_max(wanted, 1)));
@@ -165,7 +164,7 @@ enum error tcp_send_space(struct tcp *tcp, struct tcb *tcb, uint32_t wanted, str
         tcb->starved = buffer_length(&tcb->send) != 0; /* then what the peer acknowledges makes room */
         return tcb->starved ? ERR_WOULD_BLOCK : error;
     }
-    *pieces = ring_writable(&tcb->send.ring, 0, UINT32_MAX);
+    *pieces = ring_writable(&tcb->send.ring, 0, space);
     tcb->space_lent = true;
     return ERR_NONE;
 }
@@ -329,8 +328,20 @@ void tcp_abort(struct tcp *tcp, struct tcb *tcb) {
 static uint32_t sending_ready(const struct tcb *tcb) {
     bool open = tcb->state == TCP_ESTABLISHED || tcb->state == TCP_CLOSE_WAIT;
     bool opening = tcb->state == TCP_LISTEN || tcb->state == TCP_SYN_SENT || tcb->state == TCP_SYN_RECEIVED;
-    bool roomy = !tcb->starved && 3 * (uint64_t)buffer_space(&tcb->send) >= tcb->send.most;
+    bool wanted = !tcb->starved && !tcp_has_enough_to_send(tcb);
+    bool roomy = wanted && 3 * (uint64_t)buffer_space(&tcb->send) >= tcb->send.most;
     return (open && roomy) || (!open && !opening) || tcb->syn_waits ? NET_READY_OUT : 0;
+}
+
+/* SO_RCVLOWAT; less will do when the window is so full that no more can come. */
+static bool has_enough_received(const struct tcb *tcb) {
+    uint32_t length = buffer_length(&tcb->receive), low = tcp_max(tcb->beside->asked.receive_low, 1);
+    bool full = length != 0 && tcp_offered(tcb) <= tcb->rcv.mss;
+    return length >= low || full;
+}
+
+static bool is_fin_acknowledged(const struct tcb *tcb) {
+    return tcb->fin_sent && seq_after(tcb->snd.una, tcb->snd.fin);
 }
 
 uint32_t tcp_ready(const struct tcb *tcb) {
@@ -339,11 +350,12 @@ uint32_t tcp_ready(const struct tcb *tcb) {
     }
     uint32_t ready = sending_ready(tcb);
     bool over = tcb->state == TCP_CLOSED || tcb->state == TCP_TIME_WAIT;
-    if (buffer_length(&tcb->receive) != 0 || at_end(tcb) || tcb->error != ERR_NONE) {
+    if (has_enough_received(tcb) || at_end(tcb) || tcb->error != ERR_NONE) {
         ready |= NET_READY_IN;
     }
     ready |= tcb->error != ERR_NONE ? NET_READY_ERROR : 0;
     ready |= tcb->fin_taken ? NET_READY_EOF : 0;
+    ready |= is_fin_acknowledged(tcb) ? NET_READY_SENT : 0;
     return ready | (over || (tcb->fin_taken && tcb->fin_queued) ? NET_READY_HANGUP : 0);
 }
 
@@ -368,9 +380,48 @@ void tcp_get_settings(const struct tcb *tcb, struct tcp_settings *settings) {
     settings->receive_buffer = tcb->receive.most;
 }
 
+/* What is not half the buffer could never come together. */
+static void make_room_for(const struct tcp *tcp, struct tcb *tcb, uint32_t low) {
+    uint32_t most = tcb->beside->asked.receive_fixed ? tcb->receive.most : tcp->config.receive_most;
+    low = tcp_min(low, most / 2);
+    tcb->beside->asked.receive_low = low;
+    tcb->receive.most = tcp_max(tcb->receive.most, 2 * low);
+}
+
 void tcp_set_settings(struct tcp *tcp, struct tcb *tcb, const struct tcp_settings *settings, net_time now) {
+    bool uncorked = tcb->beside->asked.corked && !settings->corked;
+    bool other_control = tcb->beside->asked.new_reno != settings->new_reno;
     tcb->send.most = settings->send_buffer;
     tcb->receive.most = settings->receive_buffer;
     tcb->beside->asked = *settings;
+    make_room_for(tcp, tcb, settings->receive_low);
+    tcb->cork &= !uncorked;
+    if (other_control) {
+        congestion_change(&tcb->congestion, settings->new_reno ? &CONGESTION_NEW_RENO : &CONGESTION_CUBIC);
+    }
+    tcp_mark_changed(tcp, tcb);
     tcp_check_output(tcp, tcb, now);
+}
+
+bool tcp_is_quick(const struct tcb *tcb) {
+    return !tcb->interactive;
+}
+
+void tcp_set_quick(struct tcp *tcp, struct tcb *tcb, bool quick) {
+    tcb->interactive = !quick;
+    if (quick && tcb->ack_at != NET_NEVER) {
+        tcp_ack_now(tcp, tcb);
+    }
+}
+
+uint32_t tcp_mss(const struct tcb *tcb) {
+    bool idle = tcb->state == TCP_CLOSED || tcb->state == TCP_LISTEN;
+    uint32_t asked = tcb->beside->asked.mss_most;
+    return idle ? (asked != 0 ? asked : MSS_DEFAULT) : tcb->snd.mss;
+}
+
+void tcp_queued(const struct tcb *tcb, struct tcp_queues *queues) {
+    *queues = (struct tcp_queues){.received = buffer_length(&tcb->receive),
+                                  .unacknowledged = buffer_length(&tcb->send),
+                                  .unsent = tcp_unsent(tcb)};
 }

@@ -54,6 +54,17 @@ void tcp_get_settings(const struct tcb *tcb, struct tcp_settings *settings);
 /* A buffer's size may change at any time; what it holds and what the peer has been offered stay. */
 void tcp_set_settings(struct tcp *tcp, struct tcb *tcb, const struct tcp_settings *settings, net_time now);
 
+/* TCP_QUICKACK: is nothing held back for an answer to carry its ACK? It changes by itself again. */
+bool tcp_is_quick(const struct tcb *tcb);
+void tcp_set_quick(struct tcp *tcp, struct tcb *tcb, bool quick);
+/* Bytes of text in a full segment; before there is a connection, what was asked for. */
+uint32_t tcp_mss(const struct tcb *tcb);
+
+struct tcp_queues {
+    uint32_t received, unacknowledged, unsent; /* bytes */
+};
+void tcp_queued(const struct tcb *tcb, struct tcp_queues *queues);
+
 struct tcp_info {
     struct tcp_key key;
     enum tcp_state state;

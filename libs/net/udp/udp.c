@@ -90,11 +90,18 @@ static bool overlap(const struct net_endpoint *a, const struct net_endpoint *b) 
                                   net_address_equal(&a->address, &b->address));
 }
 
-static bool is_free(struct udp *udp, const struct net_endpoint *local, bool reuse) {
+/* Nobody else's port can be shared, so that no task can take another's datagrams (Linux compares users). */
+static bool share_port(const struct udp_socket *a, const struct udp_socket *b) {
+    return a->reuse_port && b->reuse_port && a->owner == b->owner;
+}
+
+static bool is_free(struct udp *udp, const struct udp_socket *socket, const struct net_endpoint *local,
+                    bool reuse) {
     struct list *bucket = bucket_of(udp, local->port);
     for (struct list *at = bucket->next; at != bucket; at = at->next) {
         const struct udp_socket *other = LIST_ENTRY(at, struct udp_socket, link);
-        if (overlap(&other->local, local) && !(reuse && other->shares_port)) {
+        bool shared = (reuse && other->shares_port) || share_port(other, socket);
+        if (other != socket && overlap(&other->local, local) && !shared) {
             return false;
         }
     }
@@ -103,10 +110,11 @@ static bool is_free(struct udp *udp, const struct net_endpoint *local, bool reus
 
 /* RFC 6056 3.3.1: from a random one on. */
 static bool choose_port(struct udp *udp, struct net_endpoint *local, struct random *random) {
+    const struct udp_socket nobody = {.owner = NET_OWNER_ENGINE}; /* an ephemeral port is shared with none */
     uint32_t first = random_below(random, UDP_EPHEMERAL_COUNT);
     for (uint32_t i = 0; i < UDP_EPHEMERAL_COUNT; i++) {
         local->port = (uint16_t)(UDP_EPHEMERAL_FIRST + (first + i) % UDP_EPHEMERAL_COUNT);
-        if (is_free(udp, local, false)) {
+        if (is_free(udp, &nobody, local, false)) {
             return true;
         }
     }
@@ -119,7 +127,7 @@ enum error udp_bind(struct udp *udp, struct udp_socket *socket, const struct net
         return ERR_INVALID;
     }
     struct net_endpoint chosen = *local;
-    if (chosen.port == 0 ? !choose_port(udp, &chosen, random) : !is_free(udp, &chosen, reuse)) {
+    if (chosen.port == 0 ? !choose_port(udp, &chosen, random) : !is_free(udp, socket, &chosen, reuse)) {
         return ERR_ADDRESS_IN_USE;
     }
     socket->local = chosen;
@@ -168,6 +176,20 @@ static int fit(const struct udp_socket *socket, const struct net_endpoint *local
     return score;
 }
 
+/* Of those that fit equally well and share the port, the one that has the highest number by a hash of both
+ * ends and of its own place: who comes or goes changes little for the others. */
+static uint64_t weight(const struct udp *udp, const struct udp_socket *socket,
+                       const struct net_endpoint *local, const struct net_endpoint *peer) {
+    const uint64_t words[3] = {
+        (uint64_t)net_ipv4_value(&local->address) << 32 | net_ipv4_value(&peer->address),
+        (uint64_t)local->port << 16 | peer->port,
+        (uint64_t)((const uint8_t *)socket - udp->arena->base),
+    };
+    uint8_t key[sizeof words];
+    memcpy(key, words, sizeof key);
+    return siphash(udp->hash_key, key, sizeof key);
+}
+
 static struct udp_socket *find(struct udp *udp, const struct net_endpoint *local,
                                const struct net_endpoint *peer) {
     struct list *bucket = bucket_of(udp, local->port);
@@ -176,7 +198,9 @@ static struct udp_socket *find(struct udp *udp, const struct net_endpoint *local
     for (struct list *at = bucket->next; at != bucket; at = at->next) {
         struct udp_socket *socket = LIST_ENTRY(at, struct udp_socket, link);
         int how_well = fit(socket, local, peer);
-        if (how_well > best_fit) {
+        bool rivals = how_well != 0 && how_well == best_fit && share_port(socket, best);
+        if (how_well > best_fit ||
+            (rivals && weight(udp, socket, local, peer) > weight(udp, best, local, peer))) {
             best = socket;
             best_fit = how_well;
         }
@@ -292,6 +316,11 @@ enum error udp_receive(struct udp *udp, struct udp_socket *socket, void *data, s
         drop_first(udp, socket, &socket->receive);
     }
     return ERR_NONE;
+}
+
+uint32_t udp_next_length(const struct udp_socket *socket) {
+    const struct udp_message *message = first_of(&socket->receive);
+    return message != NULL ? message->length : 0;
 }
 
 bool udp_has_data(const struct udp_socket *socket) {

@@ -53,6 +53,7 @@ struct udp_socket {
     enum error error; /* pending, out of ICMP or ARP */
     bool broadcast;   /* may send to broadcast addresses */
     bool shares_port; /* bound with `reuse` */
+    bool reuse_port;  /* shares its port with others of its owner that want that, by a hash of both ends */
     bool waiting;     /* the next hop of its first datagram is not known yet */
     uint8_t ttl, tos;
     uint8_t discovery; /* enum udp_discovery */
@@ -67,7 +68,8 @@ struct udp_socket {
 struct udp {
     struct list bucket[UDP_BUCKETS];
     struct list sending;
-    size_t used, most; /* bytes of the arena that all queues hold; beyond that nothing more is taken in */
+    size_t used, most;    /* bytes of the arena that all queues hold; beyond that nothing more is taken in */
+    uint64_t hash_key[2]; /* zeros, or set from outside after udp_init */
     struct arena *arena;
     struct net_counters *counters;
 };
@@ -127,6 +129,8 @@ enum error udp_send(struct udp *udp, struct udp_socket *socket, const void *data
 enum error udp_receive(struct udp *udp, struct udp_socket *socket, void *data, size_t capacity, bool take,
                        size_t *length, bool *truncated, struct net_endpoint *peer);
 
+/* Bytes of the next datagram; 0: there is none, or it is empty. */
+uint32_t udp_next_length(const struct udp_socket *socket);
 /* Is there a datagram? Is so much of the queue free (half, as in Linux) that it is worth sending? */
 bool udp_has_data(const struct udp_socket *socket);
 bool udp_has_space(const struct udp_socket *socket);

@@ -453,6 +453,80 @@ static void an_adopted_socket_outlives_its_maker(void **state) {
     assert_unused(before);
 }
 
+static void a_stream_tells_of_itself(void **state) {
+    struct client client = client_make(64);
+    struct tcpip_stream_info info;
+    uint32_t slot, sent;
+    net_socket_id peer;
+    handle_t socket = connected(&client, &slot, &peer),
+             datagram = make_socket(&client, TCPIP_DATAGRAM, &slot);
+    OK(tcpip_send(socket, false, false, "hello", 5, &sent));
+    fake_pump();
+    OK(tcpip_stream_info(socket, &info));
+    assert_int_equal(info.state, 4);
+    assert_int_equal(info.bytes_sent, 5);
+    assert_int_equal(info.bytes_acknowledged, 5);
+    assert_int_equal(tcpip_stream_info(datagram, &info), ERR_WRONG_TYPE);
+    assert_int_equal(tcpip_stream_info(client.session, &info), ERR_INVALID);
+    client_close(&client);
+    OK(net_abort(fake_get()->peer, peer, tcpip_now()));
+}
+
+/* The last holder's close says goodbye, and readiness tells when all has arrived; with another holder nothing
+ * happens. */
+static void a_close_can_wait(void **state) {
+    struct client client = client_make(64), other = client_make(64);
+    uint32_t slot, slots[2], type;
+    uint64_t ticket;
+    bool last = true;
+    net_socket_id peer;
+    handle_t adopted, socket = connected(&client, &slot, &peer);
+    OK(tcpip_ticket(other.session, &ticket));
+    OK(tcpip_adopt(socket, ticket, &adopted, &slots[0], &type));
+    OK(tcpip_finish(socket, &last));
+    assert_false(last);
+    fake_pump();
+    assert_int_equal(net_ready(fake_get()->peer, peer) & NET_READY_EOF, 0);
+    OK(handle_close(adopted));
+    fake_pump();
+    OK(tcpip_finish(socket, &last));
+    assert_true(last);
+    assert_int_equal(client.words[slot] & TCPIP_READY_SENT, 0);
+    fake_pump();
+    assert_int_equal(client.words[slot] & TCPIP_READY_SENT, TCPIP_READY_SENT);
+    assert_int_equal(net_ready(fake_get()->peer, peer) & NET_READY_EOF, NET_READY_EOF);
+    handle_t datagram = make_socket(&client, TCPIP_DATAGRAM, &slots[1]);
+    assert_int_equal(tcpip_finish(datagram, &last), ERR_WRONG_TYPE);
+    client_close(&client);
+    client_close(&other);
+    OK(net_abort(fake_get()->peer, peer, tcpip_now()));
+}
+
+/* A call that waits gets as much as SO_RCVLOWAT says, or as it has asked for; one that does not, what there
+ * is. */
+static void a_parked_receive_waits_for_enough(void **state) {
+    struct client client = client_make(64);
+    uint32_t slot;
+    net_socket_id peer;
+    size_t got = 0, done;
+    handle_t socket = connected(&client, &slot, &peer);
+    OK(tcpip_set_option(socket, TCPIP_OPTION_RCVLOWAT, 10));
+    OK(net_send(fake_get()->peer, peer, "abcde", 5, &done, tcpip_now()));
+    fake_pump();
+    OK(tcpip_receive(socket, true, true, 5, in, sizeof in, &got));
+    assert_int_equal(got, 5);
+    OK(tcpip_receive(socket, false, true, 20, in, sizeof in, &got));
+    assert_int_equal(got, 5);
+    assert_int_equal(tcpip_receive(socket, true, false, 20, in, sizeof in, &got), FAKE_PENDING);
+    OK(net_send(fake_get()->peer, peer, "fghij", 5, &done, tcpip_now()));
+    fake_pump();
+    assert_true(fake_parked()->answered);
+    assert_int_equal(fake_parked()->received, 10);
+    fake_parked()->used = false;
+    client_close(&client);
+    OK(net_abort(fake_get()->peer, peer, tcpip_now()));
+}
+
 static void one_signal_a_batch(void **state) {
     struct client client = client_make(64);
     net_socket_id peers[4];
@@ -581,12 +655,12 @@ static void numeric_names_resolve_at_once(void **state) {
 static void reports_are_text(void **state) {
     struct client client = client_make(64);
     size_t length;
-    for (uint32_t kind = 0; kind < 4; kind++) {
+    for (uint32_t kind = 0; kind < 5; kind++) {
         OK(tcpip_report(fake_get()->port, kind, in, sizeof in, &length));
         assert_true(length > 20 && in[length - 1] == '\n');
         assert_null(memchr(in, 0, length));
     }
-    assert_int_equal(tcpip_report(fake_get()->port, 4, in, sizeof in, &length), ERR_INVALID);
+    assert_int_equal(tcpip_report(fake_get()->port, 5, in, sizeof in, &length), ERR_INVALID);
     client_close(&client);
 }
 
@@ -725,6 +799,9 @@ int main(void) {
         TEST(the_parked_table_is_bounded_and_swept),
         TEST(clients_die_in_every_phase),
         TEST(an_adopted_socket_outlives_its_maker),
+        TEST(a_stream_tells_of_itself),
+        TEST(a_close_can_wait),
+        TEST(a_parked_receive_waits_for_enough),
         TEST(one_signal_a_batch),
         TEST(connections_outlive_the_driver),
         TEST(a_driver_that_stays_away_is_a_cut_wire),

@@ -7,7 +7,9 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/select.h>
+#include <time.h>
 #include <unistd.h>
 
 #define BULK 300000
@@ -118,6 +120,41 @@ static void information(struct checks *t, const struct addrinfo *to) {
     CHECK_EQUAL(t, close(fd), 0);
 }
 
+static int64_t milliseconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* What waits is counted; who waits for much waits; a close that lingers returns when all is acknowledged. */
+static void queues(struct checks *t, const struct addrinfo *to) {
+    char text[3000] = "";
+    int fd = connected(t, to), value = 2000, count = -1;
+    struct linger linger = {.l_onoff = 1, .l_linger = 20};
+    struct pollfd waiting = {.fd = fd, .events = POLLIN};
+    CHECK_EQUAL(t, setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &value, sizeof value), 0);
+    CHECK_EQUAL(t, send(fd, text, 100, 0), 100);
+    CHECK_EQUAL(t, poll(&waiting, 1, 200), 0);
+    CHECK_EQUAL(t, ioctl(fd, FIONREAD, &count), 0);
+    CHECK_EQUAL(t, count, 100);
+    CHECK_EQUAL(t, recv(fd, text, 50, MSG_PEEK), 50);
+    CHECK_EQUAL(t, recv(fd, text, sizeof text, MSG_DONTWAIT), 100);
+    CHECK_EQUAL(t, send(fd, text, 2500, 0), 2500);
+    CHECK(t, recv(fd, text, sizeof text, 0) >= 2000);
+    CHECK_EQUAL(t, poll(&waiting, 1, 0), 0);
+    while (ioctl(fd, SIOCOUTQ, &count) == 0 && count != 0) {
+        usleep(10000);
+    }
+    CHECK_EQUAL(t, count, 0);
+    while (recv(fd, text, sizeof text, MSG_DONTWAIT) > 0) {
+    }
+    CHECK_EQUAL(t, setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger), 0);
+    CHECK_EQUAL(t, send(fd, text, 10, 0), 10);
+    int64_t began = milliseconds();
+    CHECK_EQUAL(t, close(fd), 0);
+    CHECK(t, milliseconds() - began < 10000);
+}
+
 static void refused(struct checks *t, const char *host, const char *port) {
     char next[16];
     int error = 0;
@@ -164,6 +201,7 @@ void test_peer(struct checks *t, const char *host, const char *port) {
         bulk(t, to);
         not_waiting(t, to);
         information(t, to);
+        queues(t, to);
         refused(t, host, port);
         many(t, to);
         freeaddrinfo(to);

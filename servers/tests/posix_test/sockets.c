@@ -6,6 +6,7 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
@@ -100,6 +101,44 @@ static void option(struct checks *t, int fd, int level, int name, int value) {
     CHECK_ERRNO(t, setsockopt(fd, level, name, &value, level == IPPROTO_IP ? 0 : 1), EINVAL);
 }
 
+/* Those of TCP that Linux alone has. */
+static void options_of_streams(struct checks *t) {
+    int fd = socket(AF_INET, SOCK_STREAM, 0), other = socket(AF_INET, SOCK_DGRAM, 0), value = -1;
+    char name[TCP_CA_NAME_MAX] = "";
+    socklen_t length = sizeof name;
+    struct tcp_info info = {.tcpi_state = 99};
+    option(t, fd, IPPROTO_TCP, TCP_CORK, 1);
+    option(t, fd, IPPROTO_TCP, TCP_MAXSEG, 1000);
+    option(t, fd, IPPROTO_TCP, TCP_SYNCNT, 3);
+    option(t, fd, IPPROTO_TCP, TCP_LINGER2, 20);
+    option(t, fd, IPPROTO_TCP, TCP_USER_TIMEOUT, 12345);
+    option(t, fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, 16384);
+    option(t, fd, SOL_SOCKET, SO_REUSEPORT, 1);
+    option(t, other, SOL_SOCKET, SO_REUSEPORT, 1);
+    option(t, fd, SOL_SOCKET, SO_RCVLOWAT, 100);
+    CHECK_EQUAL(t, getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, &length), 0);
+    CHECK(t, length == sizeof name && strcmp(name, "cubic") == 0);
+    CHECK_EQUAL(t, setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "reno", 4), 0);
+    CHECK_EQUAL(t, getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, &length), 0);
+    CHECK(t, strcmp(name, "reno") == 0);
+    CHECK_ERRNO(t, setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "bbr", 3), ENOENT);
+    CHECK_ERRNO(t, setsockopt(other, IPPROTO_TCP, TCP_CONGESTION, "reno", 4), ENOPROTOOPT);
+    length = sizeof info;
+    CHECK_EQUAL(t, getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length), 0);
+    CHECK_EQUAL(t, info.tcpi_state, TCP_CLOSE);
+    CHECK_ERRNO(t, getsockopt(other, IPPROTO_TCP, TCP_INFO, &info, &length), ENOPROTOOPT);
+    CHECK_EQUAL(t, ioctl(other, FIONREAD, &value), 0);
+    CHECK_EQUAL(t, value, 0);
+    CHECK_ERRNO(t, ioctl(other, 77, &value), ENOTTY);
+    CHECK_ERRNO(t, ioctl(1, FIONREAD, &value), ENOTTY);
+    value = 1;
+    CHECK_EQUAL(t, ioctl(fd, FIONBIO, &value), 0);
+    CHECK(t, (fcntl(fd, F_GETFL) & O_NONBLOCK) != 0);
+    CHECK_ERRNO(t, (int)send(fd, "x", 1, MSG_OOB), EOPNOTSUPP);
+    CHECK_EQUAL(t, close(fd), 0);
+    CHECK_EQUAL(t, close(other), 0);
+}
+
 static void groups(struct checks *t) {
     struct ip_mreq group = {.imr_multiaddr.s_addr = htonl(0xef010203)};
     struct ip_mreqn other = {.imr_multiaddr.s_addr = htonl(0xef010204), .imr_ifindex = 9};
@@ -172,6 +211,7 @@ void test_options(struct checks *t) {
     CHECK_ERRNO(t, setsockopt(fd, SOL_SOCKET, 7777, &value, sizeof value), ENOPROTOOPT);
     CHECK_ERRNO(t, getsockopt(fd, 7777, SO_TYPE, &value, &length), ENOPROTOOPT);
     groups(t);
+    options_of_streams(t);
     CHECK_EQUAL(t, close(fd), 0);
 }
 

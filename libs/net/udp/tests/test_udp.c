@@ -59,6 +59,35 @@ static struct udp_socket *arrive(uint32_t from, uint16_t from_port, uint32_t to,
     return udp_input(&udp, &arrival);
 }
 
+/* One owner's sockets share a port: each pair of ends keeps to one of them, all get their part, and who goes
+ * takes only his own part with him. A stranger is kept out. */
+static void a_port_is_shared_by_hash(void **state) {
+    struct udp_socket *first[100];
+    unsigned count[SOCKETS] = {0};
+    for (int i = 0; i < SOCKETS; i++) {
+        socket[i].reuse_port = true;
+    }
+    socket[2].owner = 0;
+    assert_int_equal(bind(0, 0, 53), ERR_NONE);
+    assert_int_equal(bind(1, 0, 53), ERR_NONE);
+    assert_int_equal(bind(2, 0, 53), ERR_ADDRESS_IN_USE);
+    socket[2].owner = 1;
+    assert_int_equal(bind(2, 0, 53), ERR_NONE);
+    for (uint16_t i = 0; i < 100; i++) {
+        first[i] = arrive(9, (uint16_t)(1000 + i), 1, 53, "x");
+        assert_ptr_equal(arrive(9, (uint16_t)(1000 + i), 1, 53, "x"), first[i]);
+        count[first[i] - socket]++;
+    }
+    for (int i = 0; i < SOCKETS; i++) {
+        assert_in_range(count[i], 15, 55);
+    }
+    udp_close(&udp, &socket[1]);
+    for (uint16_t i = 0; i < 100; i++) {
+        struct udp_socket *now = arrive(9, (uint16_t)(1000 + i), 1, 53, "x");
+        assert_true(first[i] == &socket[1] ? now != NULL && now != &socket[1] : now == first[i]);
+    }
+}
+
 static void the_best_fit_gets_the_datagram(void **state) {
     struct net_endpoint one = at(1, 53), all = at(0, 53);
     assert_int_equal(udp_bind(&udp, &socket[0], &all, true, &dice), ERR_NONE);
@@ -290,6 +319,7 @@ static void closing_forgets_what_was_to_be_sent(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        TEST(a_port_is_shared_by_hash),
         TEST(the_best_fit_gets_the_datagram),
         TEST(a_port_is_shared_only_if_all_allow_it),
         TEST(datagrams_keep_their_bounds_and_senders),
