@@ -73,7 +73,7 @@ coverage_programs := $(foreach part,base net netsim,$(test_programs_$(part))) \
 # --- clang-tidy, with the flags that the file is compiled with
 
 # The tasks below servers/tests run in Minato like any other, and so does the kernel's self-test.
-tidy_flags = $(if $(findstring /tests/,$(filter-out kernel/tests/boot/%,$(patsubst servers/tests/%,%,$<)))$(findstring /host/,$<)$(findstring /fuzz/,$<)$(filter libs/netsim/% libs/relay/%,$<),$(host_flags) \
+tidy_flags = $(if $(findstring /tests/,$(filter-out kernel/tests/boot/%,$(patsubst servers/tests/%,%,$<)))$(findstring /host/,$<)$(findstring /fuzz/,$<)$(filter libs/netsim/% libs/relay/% libs/simulate/% libs/nethost/% libs/nettap/%,$<),$(host_flags) \
              -iquote $(dir $<) -iquote $(dir $<).. $(if $(filter kernel/%,$<),-Ikernel -Ikernel/host),$(if $(filter kernel/%,$<),$(kernel_flags),$(task_flags)))
 
 build/tidy/%.c.ok: %.c .clang-tidy | $(stubs) $(sysroot)/stamp

@@ -87,7 +87,7 @@ static uint64_t measure(const struct path *path) {
     for (uint64_t seed = 0; seed < (path->loss == 0 ? 1 : SEEDS); seed++) {
         measure_once(path, seed, &bytes, &time);
     }
-    return bytes * NET_SECOND / time >> 10;
+    return time != 0 ? bytes * NET_SECOND / time >> 10 : 0;
 }
 
 static void print_line(FILE *out, struct path path, const char *buffer) {

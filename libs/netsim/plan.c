@@ -9,8 +9,10 @@ static bool chance(struct random *random, uint32_t percent) {
     return random_below(random, 100) < percent;
 }
 
+/* Not for all 2^64 values at once. */
 static uint64_t between(struct random *random, uint64_t least, uint64_t most) {
-    return least + random_u64(random) % (most - least + 1);
+    uint64_t count = most - least + 1;
+    return least + (count != 0 ? random_u64(random) % count : 0);
 }
 
 /* Small values as often as large ones: each doubling is equally likely. */
@@ -141,7 +143,8 @@ static void draw_flow(struct random *random, struct plan *plan, uint32_t index, 
     uint32_t client = random_below(random, plan->engines);
     *flow = (struct traffic_plan){.port = (uint16_t)(1000 + index)};
     flow->node[0] = client;
-    flow->node[1] = (client + 1 + random_below(random, plan->engines - 1)) % plan->engines;
+    uint32_t engines = plan->engines > 1 ? plan->engines : 2;
+    flow->node[1] = (client + 1 + random_below(random, engines - 1)) % engines;
     flow->start = chance(random, 50) ? 0 : between(random, 0, 3 * NET_SECOND);
     struct traffic_manners *a = &flow->manners[0], *b = &flow->manners[1];
     draw_manners(random, a, most);

@@ -295,7 +295,7 @@ static void connect(struct traffic *traffic, struct traffic_side *side) {
         error = net_connect(net, side->socket, &side->peer, now_of(traffic));
         (void)went_well(traffic, side, "cannot begin to connect",
                         error == ERR_IN_PROGRESS ? ERR_NONE : error);
-        error = net_local(net, side->socket, &side->local);
+        (void)went_well(traffic, side, "cannot tell its address", net_local(net, side->socket, &side->local));
     }
     side->phase = TRAFFIC_OPENS;
 }

@@ -204,8 +204,9 @@ int main(int count, char **arguments) {
         goodput_print(stdout);
         return 0;
     }
-    struct shared *shared =
-        mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    const int protection = PROT_READ | PROT_WRITE, kind = MAP_SHARED | MAP_ANONYMOUS;
+    /* cppcheck-suppress invalidFunctionArg ; no file is what MAP_ANONYMOUS wants */
+    struct shared *shared = mmap(NULL, sizeof *shared, protection, kind, -1, 0);
     if (shared == MAP_FAILED) {
         perror("simulate: mmap");
         return 1;
@@ -219,7 +220,7 @@ int main(int count, char **arguments) {
     run_all(&simulate);
     printf(
         "%llu worlds, %llu failed, %.1f million frames, %.0f hours of their time, %llu sides died: %.1f s\n",
-        (unsigned long long)(simulate.last - simulate.first + 1), (unsigned long long)shared->failures,
+        (unsigned long long)shared->worlds, (unsigned long long)shared->failures,
         (double)shared->frames / 1e6, (double)shared->lasted / 3600e6, (unsigned long long)shared->died,
         seconds() - start);
     if (simulate.counting) {
