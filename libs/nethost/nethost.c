@@ -1,5 +1,6 @@
 /* nethost.c: the life of an instance, its clock and its events; read nethost.h first. */
 #include "instance.h"
+#include <net/wire/ipv4.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -51,7 +52,8 @@ void nethost_defaults(struct nethost_config *config) {
 static struct net_address address_of(const uint8_t ip[4]) {
     struct net_address address = {.family = NET_IPV4};
     memcpy(address.bytes, ip, 4);
-    return net_address_is_any(&address) ? (struct net_address){0} : address;
+    static const struct net_address none = {0};
+    return net_address_is_any(&address) ? none : address;
 }
 
 static struct net_config engine_config(const struct nethost_config *config) {
@@ -76,6 +78,16 @@ static struct net_config engine_config(const struct nethost_config *config) {
     return engine;
 }
 
+/* The engine leaves an address out that no station can have, and lets a gateway be anywhere. */
+static bool has_addresses(const struct nethost *host, const struct net_config *wanted) {
+    struct net_interface is;
+    uint32_t mask = ipv4_mask(wanted->prefix_length);
+    uint32_t address = net_ipv4_value(&wanted->address), gateway = net_ipv4_value(&wanted->gateway);
+    net_interface(host->net, &is);
+    return wanted->dhcp ||
+           (net_ipv4_value(&is.address) == address && (gateway == 0 || ((gateway ^ address) & mask) == 0));
+}
+
 /* Lays the engine out in the instance's memory. Where there are no neighbours everybody is on the link. */
 static enum error begin(struct nethost *host, nethost_time now) {
     struct net_config engine = engine_config(&host->config);
@@ -84,7 +96,7 @@ static enum error begin(struct nethost *host, nethost_time now) {
     host->last = &host->first;
     enum error error = net_init(&host->net, &engine, host->memory, host->config.memory, now);
     if (error == ERR_NONE) {
-        error = net_owner_open(host->net, &host->owner);
+        error = has_addresses(host, &engine) ? net_owner_open(host->net, &host->owner) : ERR_INVALID;
     }
     if (error == ERR_NONE && host->config.mode == NETHOST_DATAGRAMS && engine.gateway.family == 0 &&
         host->config.prefix_length != 0) {

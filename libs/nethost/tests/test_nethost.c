@@ -397,6 +397,12 @@ static void what_makes_no_sense_is_refused(void **state) {
     nethost_defaults(&config);
     config.memory = 1000;
     assert_null(nethost_new(&config));
+    nethost_defaults(&config);
+    config.address[0] = 224; /* a group's */
+    assert_null(nethost_new(&config));
+    nethost_defaults(&config);
+    memcpy(config.gateway, (uint8_t[]){192, 0, 3, 1}, 4); /* on no link */
+    assert_null(nethost_new(&config));
     nethost_free(NULL);
     struct bench *bench = *state;
     uint8_t junk[100] = {0};
