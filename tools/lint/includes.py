@@ -17,14 +17,14 @@ LAYERS = {
     "libs/netsim": {"base", "net"},
     "libs/relay": {"base", "net", "netsim"},
     "libs/nethost": {"base", "net"},
-    "libs/nettap": {"base", "nethost"},
+    "libs/nettap": {"nethost"},
     "libs/simulate": {"base", "net", "netsim"},
     "libs/http": {"base"},
     "libs/os": {"base", "ipc"},
     "libs/posix": {"base", "ipc", "os", "ring"},
 }
 # What never runs in Minato has the POSIX names of the build machine.
-HOST_ONLY = {"libs/virtio_fake", "libs/netsim", "libs/relay"}
+HOST_ONLY = {"libs/virtio_fake", "libs/netsim", "libs/relay", "libs/nethost", "libs/nettap", "libs/simulate"}
 SERVER = {"base", "ipc", "os", "ring", "virtio", "net", "http", "posix"}
 
 # Inside libs/net: a folder may include those of a lower rank. The files above the folders, which know the order of

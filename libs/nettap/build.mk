@@ -1,0 +1,1 @@
+$(call host_program,nettap,nethost net base)
