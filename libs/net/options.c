@@ -34,14 +34,14 @@ static bool in_range(enum net_option option, int64_t value) {
     case NET_OPTION_LINGER2: return true;
     case NET_OPTION_SYNCNT:
     case NET_OPTION_KEEPCNT: return value >= 1 && value <= 127;
-    case NET_OPTION_LINGER: return value >= -1 && value <= 65535;
+    case NET_OPTION_LINGER: return value >= -1 && value <= INT32_MAX;
     case NET_OPTION_TTL: return value >= 1 && value <= 255;
     case NET_OPTION_MTU:
     case NET_OPTION_READABLE:
     case NET_OPTION_UNACKED:
     case NET_OPTION_UNSENT: return true; /* nobody can set it */
+    case NET_OPTION_NOTSENT_LOWAT: return value >= INT32_MIN && value <= UINT32_MAX;
     case NET_OPTION_USER_TIMEOUT:
-    case NET_OPTION_NOTSENT_LOWAT:
     case NET_OPTION_RCVLOWAT: return value >= 0 && value <= INT32_MAX;
     case NET_OPTION_MTU_DISCOVER: return value >= UDP_DISCOVER_NEVER && value <= UDP_DISCOVER_PROBE;
     case NET_OPTION_TOS: return value >= 0 && value <= 255;
@@ -82,8 +82,12 @@ static enum error get_limit(const struct tcp_settings *settings, enum net_option
     switch (option) {
     case NET_OPTION_REUSEPORT: *value = settings->reuse_port; return ERR_NONE;
     case NET_OPTION_CORK: *value = settings->corked; return ERR_NONE;
-    case NET_OPTION_SYNCNT: *value = settings->syn_retries; return ERR_NONE;
-    case NET_OPTION_LINGER2: *value = settings->fin_wait; return ERR_NONE;
+    case NET_OPTION_SYNCNT:
+        *value = settings->syn_retries != 0 ? settings->syn_retries : TCP_SYN_RETRIES;
+        return ERR_NONE;
+    case NET_OPTION_LINGER2:
+        *value = settings->fin_wait != 0 ? settings->fin_wait : TCP_FIN_WAIT;
+        return ERR_NONE;
     case NET_OPTION_CONGESTION: *value = settings->new_reno; return ERR_NONE;
     case NET_OPTION_USER_TIMEOUT: *value = settings->user_timeout; return ERR_NONE;
     case NET_OPTION_NOTSENT_LOWAT: *value = settings->unsent_low; return ERR_NONE;

@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <os/os.h>
 #include <poll.h>
+#include <string.h>
 
 #define SECOND 1000000000ull /* ns */
 
@@ -157,8 +158,10 @@ int accept4(int fd, struct sockaddr *address, socklen_t *length, int flags) {
     }
     int accepted = install(handle, slot, SOCK_STREAM, file->socket.generation, flags);
     if (accepted >= 0) {
-        posix_descriptor_get(accepted)->socket.linger = file->socket.linger;
-        posix_descriptor_get(accepted)->socket.low = file->socket.low;
+        struct socket_state *inherits = &posix_descriptor_get(accepted)->socket;
+        inherits->linger = file->socket.linger;
+        inherits->low = file->socket.low;
+        memcpy(inherits->idle, file->socket.idle, sizeof inherits->idle);
         posix_endpoint_store(&peer, address, length);
     }
     return accepted;

@@ -21,6 +21,9 @@ bool posix_endpoint_of(const struct sockaddr *address, socklen_t length, struct 
 /* Cut at *length, which becomes the full length; address may be null. */
 void posix_endpoint_store(const struct tcpip_endpoint *endpoint, struct sockaddr *address, socklen_t *length);
 
+/* Hands an option out, cut at the length that the caller has room for; as getsockopt(). */
+int posix_give_option(const void *from, size_t size, void *value, socklen_t *length);
+
 /* ---- stream_options.c ---- as setsockopt() and getsockopt() */
 
 /* Is it one of those of TCP that are no numbers? */

@@ -35,7 +35,7 @@ int posix_set_stream_option(struct open_file *file, int name, const void *value,
     if (name != TCP_CONGESTION) {
         return result_of(file, ERR_NOT_SUPPORTED);
     }
-    if (value == NULL || length == 0) {
+    if (length == 0) {
         return posix_fail(ERR_INVALID);
     }
     strncpy(wanted, value, length < sizeof wanted ? length : sizeof wanted - 1);
@@ -74,9 +74,5 @@ int posix_get_stream_option(struct open_file *file, int name, void *value, sockl
         size = sizeof controls[0];
     }
     int result = result_of(file, error);
-    if (result == 0) {
-        *length = *length < size ? *length : (socklen_t)size;
-        memcpy(value, from, *length);
-    }
-    return result;
+    return result != 0 ? result : posix_give_option(from, size, value, length);
 }

@@ -41,10 +41,22 @@ bool posix_patience_again(const struct patience *patience, enum error error) {
 
 /* ---- Streams ---- */
 
-/* With SO_RCVLOWAT there may be something though readiness says no; who does not wait gets that. */
-static enum error wait_for_bytes(const struct patience *patience, const struct open_file *file) {
-    bool asks = file->socket.low > 1 && !patience->park && !patience->timed;
-    return asks ? ERR_NONE : posix_patience_wait(patience, file, TCPIP_READY_IN | TCPIP_READY_EOF);
+static bool has(const struct open_file *file, size_t length) {
+    int64_t readable = 0;
+    return tcpip_get_option(file->handle, TCPIP_OPTION_READABLE, &readable) == ERR_NONE &&
+           readable >= (int64_t)length;
+}
+
+/* With SO_RCVLOWAT there may be something though readiness says no: who does not wait, or no longer, gets
+ * that, and who asks for less waits for no more than that. */
+static enum error wait_for_bytes(const struct patience *patience, const struct open_file *file,
+                                 size_t length) {
+    bool low = file->socket.low > 1 && !patience->park;
+    if (low && (!patience->timed || (length < file->socket.low && has(file, length)))) {
+        return ERR_NONE;
+    }
+    enum error error = posix_patience_wait(patience, file, TCPIP_READY_IN | TCPIP_READY_EOF);
+    return low && error == ERR_WOULD_BLOCK ? ERR_NONE : error;
 }
 
 static enum error receive_part(struct open_file *file, void *data, size_t length, int flags, size_t *got) {
@@ -52,7 +64,7 @@ static enum error receive_part(struct open_file *file, void *data, size_t length
     enum error error;
     posix_patience_begin(&patience, file, flags, file->socket.receive_timeout);
     do {
-        error = wait_for_bytes(&patience, file);
+        error = wait_for_bytes(&patience, file, length);
         if (error == ERR_NONE) {
             error = tcpip_receive(file->handle, patience.park, (flags & MSG_PEEK) != 0, (uint32_t)length,
                                   data, length, got);

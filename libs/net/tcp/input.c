@@ -281,6 +281,9 @@ static enum verdict check_reset(struct arrival *in) {
         return OVER;
     case TCP_CLOSING:
     case TCP_LAST_ACK: tcp_end(in->tcp, in->tcb, ERR_NONE); return OVER;
+    case TCP_CLOSE_WAIT: /* he was done, and did not wait for us: as Linux has it */
+        tcp_end(in->tcp, in->tcb, ERR_PIPE);
+        return OVER;
     default: tcp_end(in->tcp, in->tcb, ERR_RESET); return OVER;
     }
 }

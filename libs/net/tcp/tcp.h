@@ -33,6 +33,9 @@ struct tcp_key {
     uint16_t local_port, peer_port;
 };
 
+#define TCP_SYN_RETRIES 6  /* 127 s until connect gives up */
+#define TCP_FIN_WAIT    60 /* seconds in FIN_WAIT_2 without a user */
+
 /* What the user asks of a connection; a listener's connections begin with what was asked of it. */
 struct tcp_settings {
     uint16_t keep_idle, keep_interval; /* seconds */

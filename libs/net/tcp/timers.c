@@ -3,10 +3,8 @@
  * corrected when it comes to the top. */
 #include <net/tcp/tcb.h>
 
-#define SYN_RETRIES    6  /* 127 s until connect gives up */
 #define DATA_RETRIES   15 /* R2 of RFC 9293 3.8.3: a quarter of an hour */
 #define ORPHAN_RETRIES 8
-#define FIN_WAIT_TIME  (60 * NET_SECOND)
 #define OVERRIDE_TIME  (NET_SECOND / 5)
 
 /* ---- The heap ---- */
@@ -117,7 +115,7 @@ static net_time persist_delay(const struct tcb *tcb) {
 
 static net_time fin_wait(const struct tcb *tcb) {
     int16_t asked = tcb->beside->asked.fin_wait;
-    return asked < 0 ? 0 : asked > 0 ? (net_time)asked * NET_SECOND : FIN_WAIT_TIME;
+    return asked < 0 ? 0 : (net_time)(asked > 0 ? asked : TCP_FIN_WAIT) * NET_SECOND;
 }
 
 static net_time user_timeout(const struct tcb *tcb) {
@@ -197,7 +195,7 @@ void tcp_timer_stop(struct tcp *tcp, struct tcb *tcb) {
 static uint8_t retry_limit(const struct tcb *tcb) {
     switch (tcb->state) {
     case TCP_SYN_SENT:
-        return tcb->beside->asked.syn_retries != 0 ? tcb->beside->asked.syn_retries : SYN_RETRIES;
+        return tcb->beside->asked.syn_retries != 0 ? tcb->beside->asked.syn_retries : TCP_SYN_RETRIES;
     case TCP_SYN_RECEIVED: return tcp_listen_retries(tcb);
     default: return tcb->is_orphan ? ORPHAN_RETRIES : DATA_RETRIES;
     }

@@ -390,12 +390,14 @@ static void make_room_for(const struct tcp *tcp, struct tcb *tcb, uint32_t low) 
 
 void tcp_set_settings(struct tcp *tcp, struct tcb *tcb, const struct tcp_settings *settings, net_time now) {
     bool uncorked = tcb->beside->asked.corked && !settings->corked;
+    bool pushed = settings->nodelay && !tcb->beside->asked.nodelay;
     bool other_control = tcb->beside->asked.new_reno != settings->new_reno;
     tcb->send.most = settings->send_buffer;
     tcb->receive.most = settings->receive_buffer;
     tcb->beside->asked = *settings;
     make_room_for(tcp, tcb, settings->receive_low);
     tcb->cork &= !uncorked;
+    tcb->override |= pushed && tcp_unsent(tcb) != 0; /* what waits goes now, also if it is corked */
     if (other_control) {
         congestion_change(&tcb->congestion, settings->new_reno ? &CONGESTION_NEW_RENO : &CONGESTION_CUBIC);
     }

@@ -186,6 +186,33 @@ static void test_cork(void **state) {
     OUT(.flags = ACK | PSH, .seq = 1 + MSS + 100, .ack = 1, .length = 50);
 }
 
+/* Asking for TCP_NODELAY lets go what is held back, once, also if it is corked. */
+static void test_no_delay_pushes(void **state) {
+    struct script *s = *state;
+    script_reach(s, TCP_ESTABLISHED);
+    set(s, NET_OPTION_CORK, 1);
+    script_send(s, 100);
+    QUIET();
+    set(s, NET_OPTION_NODELAY, 1);
+    OUT(.flags = ACK | PSH, .seq = 1, .ack = 1, .length = 100);
+    script_send(s, 100);
+    QUIET();
+}
+
+/* What is not asked for is told as what it usually is. */
+static void test_usual_values(void **state) {
+    struct script *s = *state;
+    script_reach(s, TCP_ESTABLISHED);
+    assert_int_equal(get(s, NET_OPTION_SYNCNT), 6);
+    assert_int_equal(get(s, NET_OPTION_LINGER2), 60);
+    assert_int_equal(get(s, NET_OPTION_USER_TIMEOUT), 0);
+    set(s, NET_OPTION_NOTSENT_LOWAT, -1); /* no limit, as large as it is */
+    assert_int_equal(get(s, NET_OPTION_NOTSENT_LOWAT), UINT32_MAX);
+    set(s, NET_OPTION_LINGER, INT32_MAX);
+    assert_int_equal(net_set_option(s->net, s->socket, NET_OPTION_SYNCNT, 128), ERR_INVALID);
+    assert_int_equal(net_set_option(s->net, s->socket, NET_OPTION_USER_TIMEOUT, -1), ERR_INVALID);
+}
+
 static void test_segment_size(void **state) {
     struct script *s = *state;
     struct net_endpoint peer = {{NET_IPV4, {10, 0, 0, 2}}, PEER_PORT}, local;
@@ -368,6 +395,8 @@ int main(void) {
         WITH(test_fin_wait),
         WITH(test_no_fin_wait),
         WITH(test_cork),
+        WITH(test_no_delay_pushes),
+        WITH(test_usual_values),
         WITH(test_segment_size),
         WITH(test_quick_acks),
         WITH(test_congestion_control),

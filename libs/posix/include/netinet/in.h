@@ -25,6 +25,8 @@ typedef uint16_t in_port_t;
 #define IPPROTO_IPV6 41
 #define IPPROTO_RAW  255
 
+#define IPDEFTTL 64
+
 #define IP_TOS          1
 #define IP_TTL          2
 #define IP_MTU_DISCOVER 10
