@@ -495,7 +495,8 @@ static bool transmit_one(struct net *net, struct net_slot *slot, net_time now) {
             return true;
         }
     }
-    return transmit_arp(net, slot, now); /* those who had their turn may have asked for a neighbour */
+    /* Those who had their turn may have asked for a neighbour, or given a packet of somebody else's up. */
+    return transmit_arp(net, slot, now) || transmit_icmp(net, slot, now) || transmit_arp(net, slot, now);
 }
 
 /* What is for ourselves comes in again at once. */

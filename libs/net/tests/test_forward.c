@@ -321,6 +321,21 @@ static void test_senders_are_told(void **state) {
     assert_int_equal(answer_to(VIA_B, 64, NET_SECOND), ERR_REFUSED); /* R's far address is R all the same */
 }
 
+/* Whoever's turn it is when a packet is given up, the error goes out then and does not wait for what comes
+ * next. */
+static void test_errors_go_out_at_once(void **state) {
+    net_socket_id a = bound(A, 8), b = bound(B, 9);
+    (void)state;
+    for (uint32_t turn = 0; turn < 12; turn++) {
+        for (uint32_t i = 0; i < turn; i++) {
+            say(A, a, HOST_B, 1);
+            settle();
+            assert_int_equal(heard(B, b), 1);
+        }
+        assert_int_equal(answer_to(0x0a000270 + turn, 64, 5 * NET_SECOND), ERR_HOST_UNREACHABLE);
+    }
+}
+
 static void test_a_link_that_is_down(void **state) {
     net_socket_id a = bound(A, 8), b = bound(B, 9);
     assert_int_equal(answer_to(0x0a000263, 64, 0), ERR_NONE); /* it waits for ARP */
@@ -457,6 +472,7 @@ int main(void) {
         TEST(test_sums_are_made_whole),
         TEST(test_merged_frames_are_counted),
         TEST(test_senders_are_told),
+        TEST(test_errors_go_out_at_once),
         TEST(test_a_link_that_is_down),
         TEST(test_what_stays_on_its_network),
         TEST(test_long_packets_are_cut),
