@@ -34,9 +34,11 @@ static struct sequence window_end(const struct tcb *tcb) {
     return seq_add(tcb->snd.una, tcb->snd.wnd);
 }
 
-/* [start, end) has been sent, and goes again in one segment, as far as that and the peer's window reach. */
+/* [start, end) has been sent, and goes again in one segment, as far as that and the peer's window reach; a
+ * FIN alone takes no room, and nothing else would ask about it. */
 static bool plan_again(const struct tcb *tcb, struct sequence start, struct sequence end, struct plan *plan) {
-    bool fits = seq_before_or_at(end, window_end(tcb));
+    bool only_fin = tcb->fin_sent && seq_equal(start, tcb->snd.fin);
+    bool fits = only_fin || seq_before_or_at(end, window_end(tcb));
     end = fits ? end : window_end(tcb);
     if (!seq_before(start, end)) {
         return false;

@@ -81,9 +81,11 @@ static void correct_top(struct tcp *tcp, struct tcb *tcb, net_time deadline) {
 
 /* ---- What to wait for ---- */
 
-/* Is something out that an ACK will come for? When all of it is lost and the window is shut, probes ask. */
+/* Is something out that an ACK will come for? When all of it is lost and the window is shut, probes ask; but
+ * not for a FIN without text. */
 static bool is_waited_for(const struct tcb *tcb) {
-    return tcp_flight(tcb) != 0 && (tcb->snd.wnd != 0 || tcb->state < TCP_ESTABLISHED || tcp_pipe(tcb) != 0);
+    bool probes_ask = tcb->snd.wnd == 0 && tcb->state >= TCP_ESTABLISHED && buffer_length(&tcb->send) != 0;
+    return tcp_flight(tcb) != 0 && (!probes_ask || tcp_pipe(tcb) != 0);
 }
 
 static enum tcp_timer_kind choose_kind(const struct tcp *tcp, const struct tcb *tcb) {

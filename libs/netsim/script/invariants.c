@@ -36,6 +36,12 @@ static const char *broken_receiving(const struct tcb *tcb) {
     return NULL;
 }
 
+/* Something is out or to be sent, and nothing will make it look at that again. */
+static bool is_forgotten(const struct tcb *tcb) {
+    bool busy = tcp_flight(tcb) != 0 || buffer_length(&tcb->send) != 0;
+    return busy && tcb->timer.kind == TCP_TIMER_NONE && !list_is_linked(&tcb->due);
+}
+
 static const char *broken_tcb(const struct tcb *tcb) {
     if (!ring_is_sane(&tcb->send) || !ring_is_sane(&tcb->receive)) {
         return "no stream holds more than there is room for";
@@ -45,6 +51,9 @@ static const char *broken_tcb(const struct tcb *tcb) {
     }
     if (tcb->socket == 0 && tcb->listener == NULL && !tcb->is_orphan) {
         return "every connection has somebody";
+    }
+    if (is_forgotten(tcb)) {
+        return "who has something to send has a timer, or its turn";
     }
     const char *broken = broken_sending(tcb);
     return broken != NULL ? broken : broken_receiving(tcb);

@@ -254,6 +254,30 @@ static void test_probes_unanswered(void **state) {
     assert_int_equal(net_take_error(s->net, s->socket), ERR_TIMED_OUT);
 }
 
+/* A FIN that is lost before a shut window goes again until it is answered: no probe asks about it. */
+static void test_fin_before_a_shut_window(void **state) {
+    struct script *s = *state;
+    script_reach(s, TCP_ESTABLISHED);
+    IN(.flags = ACK, .seq = 1, .ack = 1, .length = 1, .shut = true);
+    OUT(.flags = ACK, .seq = 1, .ack = 2);
+    assert_int_equal(net_shutdown(s->net, s->socket, NET_SHUT_WRITE, s->now), ERR_NONE);
+    OUT(.flags = FIN | ACK, .seq = 1, .ack = 2);
+    for (int i = 0; i < 5; i++) {
+        struct tcp_header header;
+        struct span text;
+        for (int seconds = 0; !script_take(s, &header, &text); seconds++) {
+            assert_true(seconds < 120);
+            PASS(NET_SECOND);
+        }
+        assert_int_equal(header.flags, FIN | ACK);
+        IN(.flags = ACK, .seq = 2, .ack = 1, .shut = true);
+        QUIET();
+    }
+    IN(.flags = ACK, .seq = 2, .ack = 2, .shut = true);
+    STATE(TCP_FIN_WAIT_2);
+    QUIET();
+}
+
 /* ---- Keep-alive (RFC 9293 3.8.4) ---- */
 
 static void keep_alive(struct script *s) {
@@ -407,6 +431,7 @@ int main(void) {
         WITH(test_probe_is_taken),
         WITH(test_probes_of_both_are_taken),
         WITH(test_probes_unanswered),
+        WITH(test_fin_before_a_shut_window),
         WITH(test_keepalive_answered),
         WITH(test_keepalive_unanswered),
         WITH(test_keepalive_is_answered),
