@@ -95,7 +95,9 @@ size_t caller_read(struct caller *caller, struct caller_socket *socket, size_t l
 size_t caller_write(struct caller *caller, struct caller_socket *socket, size_t length) {
     uint8_t bytes[CHUNK] = {0}, out = 0, in;
     size_t done, wanted = length < CHUNK ? length : CHUNK;
-    if (salts(caller, socket->id, &out, &in) && socket->stream) {
+    if (!socket->stream) {
+        pattern_fill(bytes, (uint8_t)wanted, 0, wanted); /* as call_send_to */
+    } else if (salts(caller, socket->id, &out, &in)) {
         pattern_fill(bytes, out, socket->sent, wanted);
     }
     enum error error = net_send(caller->net, socket->id, bytes, wanted, &done, caller->now);
