@@ -20,7 +20,7 @@ setup: ## installs the packages that `make run` and `make test` need (they do it
 	@tools/setup run test
 
 # What the environment of tools/run may say.
-export BUILD CPUS MEM PORT NET TAP DGRAM RELAY SEED PCAP GDB RUN APPEND
+export BUILD CPUS MEM PORT NET TAP DGRAM NET2 TAP2 DGRAM2 RELAY SEED PCAP GDB RUN APPEND
 
 run: ## boots to the shell; see the variables below
 	@tools/setup run

@@ -50,6 +50,7 @@ class Machine:
     append: str = ""            # the kernel's command line
     disk: str | None = None     # a raw image, written to
     net: str | None = "user"
+    second_net: str | None = None       # the same for a second network card
     device: str = ""            # further options of the network device, with a comma in front
     pcap: str | None = None
     extra: tuple = ()           # further QEMU arguments
@@ -67,6 +68,8 @@ class Machine:
                  "-append", self.append]
         if self.net:
             words += ["-netdev", with_id(self.net, "net0"), "-device", f"virtio-net-device,netdev=net0{self.device}"]
+            if self.second_net:
+                words += ["-netdev", with_id(self.second_net, "net1"), "-device", "virtio-net-device,netdev=net1"]
             if self.pcap:
                 words += ["-object", f"filter-dump,id=pcap,netdev=net0,file={escape(self.pcap)}"]
         if self.disk:

@@ -82,6 +82,11 @@ static void read_program(struct parser *parser) {
 
 static void read_device(struct parser *parser) {
     read_name(parser, parser->entry->device);
+    const char *word = next_word(parser);
+    parser->entry->device_optional = strcmp(word, "optional") == 0;
+    if (*word != '\0' && !parser->entry->device_optional) {
+        mistake(parser, "neither \"optional\" nor the end of the line", word);
+    }
 }
 
 static void read_count(struct parser *parser, uint32_t least, uint32_t most, uint32_t *value) {

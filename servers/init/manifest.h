@@ -39,6 +39,7 @@ struct manifest_entry {
     uint64_t memory_least, memory_most; /* bytes; the machine's size decides between them */
     uint64_t stack;
     char device[MANIFEST_NAME]; /* "": none */
+    bool device_optional;       /* most machines lack it: nothing to tell */
     bool dma;
     struct manifest_names serves, uses;
     uint32_t may; /* enum may */

@@ -104,11 +104,15 @@ static void rest(struct process *process, uint64_t now) {
     process->restart_at = restart_after(&process->entry->restart, &process->restart, now);
 }
 
-/* Rests for good: starting it again would end in the same way. */
-static void give_up(struct process *process, const char *why) {
-    log_line("%s does not start: %s", process->name, why);
+static void rest_for_good(struct process *process) {
     process->state = PROCESS_RESTING;
     process->restart_at = NEVER;
+}
+
+/* Starting it again would end in the same way. */
+static void give_up(struct process *process, const char *why) {
+    log_line("%s does not start: %s", process->name, why);
+    rest_for_good(process);
 }
 
 static bool device_is_there(struct init *init, const struct manifest_entry *entry) {
@@ -152,6 +156,8 @@ void process_start_all(struct init *init, const char *without) {
         process->uses = UINT32_MAX;
         if (device_is_there(init, entry)) {
             start_entry(init, process);
+        } else if (entry->device_optional) {
+            rest_for_good(process);
         } else {
             give_up(process, "the machine has no such device");
         }

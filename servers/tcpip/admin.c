@@ -33,13 +33,14 @@ static void put(struct list_out *out, const void *entry, size_t size) {
 static void on_links(void *context, struct request *request) {
     struct list_out out = {.tcpip = context};
     struct net_interface interface;
-    bool running = out.tcpip->device.open && out.tcpip->link_up;
     struct netadmin_link loopback = {.number = LINK_LOOPBACK,
                                      .flags = NETADMIN_UP | NETADMIN_RUNNING | NETADMIN_LOOPBACK,
                                      .mtu = LOOPBACK_MTU,
                                      .name = "lo"};
     put(&out, &loopback, sizeof loopback);
     for (uint32_t i = 0; net_interface_at(out.tcpip->net, i, &interface); i++) {
+        const struct link *card = &out.tcpip->link[i];
+        bool running = card->device.open && card->up;
         struct netadmin_link link = {.number = LINK_FIRST + i,
                                      .flags = NETADMIN_UP | (running && interface.up ? NETADMIN_RUNNING : 0),
                                      .mtu = interface.mtu};
@@ -221,6 +222,22 @@ static void on_neighbour_flush(void *context, struct request *request) {
     request_fail(request, error);
 }
 
+static void on_forwarding(void *context, struct request *request) {
+    const struct tcpip *tcpip = context;
+    netadmin_forwarding_reply(request, tcpip->link[0].config.forward);
+}
+
+static void on_forwarding_set(void *context, struct request *request, uint32_t on) {
+    enum error error = allowed(request, NET_IPV4, 0);
+    if (error == ERR_NONE && on > 1) {
+        error = ERR_INVALID;
+    }
+    if (error == ERR_NONE) {
+        batch_set_forwarding(context, on != 0);
+    }
+    request_fail(request, error);
+}
+
 static const struct netadmin_handlers handlers = {
     .links = on_links,
     .addresses = on_addresses,
@@ -233,6 +250,8 @@ static const struct netadmin_handlers handlers = {
     .neighbour_add = on_neighbour_add,
     .neighbour_remove = on_neighbour_remove,
     .neighbour_flush = on_neighbour_flush,
+    .forwarding = on_forwarding,
+    .forwarding_set = on_forwarding_set,
 };
 
 bool admin_dispatch(struct tcpip *tcpip, struct request *request) {

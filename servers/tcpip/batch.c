@@ -14,35 +14,71 @@ net_time tcpip_now(void) {
     return clock_now() / MICROSECOND;
 }
 
-void batch_follow_device(struct tcpip *tcpip) {
-    const struct netdev_info *info = &tcpip->device.info;
-    struct net_config *config = &tcpip->config;
+void batch_follow_device(struct link *link) {
+    const struct netdev_info *info = &link->device.info;
+    struct net_config *config = &link->config;
     memcpy(config->mac, info->mac, sizeof config->mac);
     config->mtu = info->mtu >= 576 && info->mtu <= MTU_MOST ? info->mtu : 1500;
     config->checksum_out = (info->offloads & NETDEV_CHECKSUM_OUT) != 0;
     config->segment_out = config->checksum_out && (info->offloads & NETDEV_SEGMENT_OUT) != 0;
-    tcpip->link_up = info->link_up != 0;
+    link->up = info->link_up != 0;
 }
 
-void batch_link_changed(struct tcpip *tcpip) {
-    batch_follow_device(tcpip);
-    (void)!net_link(tcpip->net, &tcpip->config, tcpip->link_up, tcpip_now()); /* which keeps to its bounds */
+void batch_link_changed(struct tcpip *tcpip, unsigned number) {
+    struct link *link = &tcpip->link[number];
+    batch_follow_device(link);
+    /* Both errors cannot be: the configuration keeps to the engine's bounds, the address is the link's first.
+     */
+    (void)!net_interface_link(tcpip->net, number, &link->config, link->up, tcpip_now());
+    if (number != 0 && !link->used && link->config.address.family != 0) {
+        (void)!net_address_add(tcpip->net, number, &link->config.address, link->config.prefix_length,
+                               tcpip_now());
+    }
+    link->used = true;
 }
 
-static void receive_frames(struct tcpip *tcpip) {
+void batch_set_forwarding(struct tcpip *tcpip, bool on) {
+    tcpip->link[0].config.forward = on;
+    net_set_forwarding(tcpip->net, on);
+    for (unsigned i = 0; i < LINKS; i++) {
+        /* What a device has joined is too long to go on. */
+        if (device_set_unmerged(&tcpip->link[i].device, on)) {
+            batch_link_changed(tcpip, i);
+        }
+    }
+}
+
+static void receive_frames(struct tcpip *tcpip, unsigned number) {
+    struct device *device = &tcpip->link[number].device;
     struct net_frame frame;
     net_time now = tcpip_now();
-    for (int i = 0; i < FRAMES_PER_BATCH && device_receive(&tcpip->device, &frame); i++) {
+    for (int i = 0; i < FRAMES_PER_BATCH && device_receive(device, &frame); i++) {
+        frame.interface = (uint8_t)number;
         net_receive(tcpip->net, &frame, now);
     }
-    device_refill(&tcpip->device);
+    device_refill(device);
+}
+
+/* The engine says which link a frame goes by only when it has made it. It makes all in slots of the first
+ * one's pool, and those for others are copied: the usual machine has one card. */
+static bool next_slot(struct tcpip *tcpip, struct net_slot *slot) {
+    for (unsigned i = 1; i < LINKS; i++) {
+        if (!device_has_room(&tcpip->link[i].device)) {
+            return false;
+        }
+    }
+    return device_slot(&tcpip->link[0].device, slot);
 }
 
 static void transmit_frames(struct tcpip *tcpip) {
     struct net_slot slot;
     net_time now = tcpip_now();
-    while (device_slot(&tcpip->device, &slot) && net_transmit(tcpip->net, &slot, now)) {
-        device_send(&tcpip->device, &slot);
+    while (next_slot(tcpip, &slot) && net_transmit(tcpip->net, &slot, now)) {
+        if (slot.interface == 0) {
+            device_send(&tcpip->link[0].device, &slot);
+        } else {
+            device_copy(&tcpip->link[slot.interface].device, &slot);
+        }
     }
 }
 
@@ -68,16 +104,23 @@ static bool take_events(struct tcpip *tcpip) {
 }
 
 void batch_run(struct tcpip *tcpip) {
-    device_awake(&tcpip->device);
-    receive_frames(tcpip);
+    for (unsigned i = 0; i < LINKS; i++) {
+        device_awake(&tcpip->link[i].device);
+        receive_frames(tcpip, i);
+    }
     do {
         (void)take_events(tcpip);
         transmit_frames(tcpip);
     } while (
         take_events(tcpip)); /* answers make room for more to send, and time that has passed makes events */
-    device_flush(&tcpip->device);
+    for (unsigned i = 0; i < LINKS; i++) {
+        device_flush(&tcpip->link[i].device);
+    }
     sessions_signal(tcpip);
-    tcpip->busy = !device_sleep(&tcpip->device);
+    tcpip->busy = false;
+    for (unsigned i = 0; i < LINKS; i++) {
+        tcpip->busy |= !device_sleep(&tcpip->link[i].device);
+    }
 }
 
 uint64_t batch_deadline(struct tcpip *tcpip) {
@@ -86,7 +129,10 @@ uint64_t batch_deadline(struct tcpip *tcpip) {
     }
     net_time next = net_deadline(tcpip->net);
     uint64_t time = next < NET_NEVER / MICROSECOND ? next * MICROSECOND : NEVER;
-    bool away = !tcpip->device.open;
+    bool away = !tcpip->link[0].device.open, starved = false;
+    for (unsigned i = 0; i < LINKS; i++) {
+        starved |= tcpip->link[i].device.starved;
+    }
     uint64_t patience = clock_now() + (away ? AWAY_DELAY : STARVED_DELAY);
-    return (away || tcpip->device.starved) && time < patience ? patience : time;
+    return (away || starved) && time < patience ? patience : time;
 }

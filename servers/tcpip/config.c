@@ -1,6 +1,7 @@
 /* config.c: what the kernel's options say: "ip" is "dhcp", or
- * "10.0.2.15/24,gw=10.0.2.2,dns=10.0.2.3,dns=10.0.2.4", either with ",probe" behind it; "ecn" is a digit with
- * the meaning of Linux's tcp_ecn. */
+ * "10.0.2.15/24,gw=10.0.2.2,dns=10.0.2.3,dns=10.0.2.4", either with ",probe" behind it; "ip1", of the second
+ * card, "10.0.3.1/24"; "ecn" is a digit with the meaning of Linux's tcp_ecn, "forward" one like its
+ * ip_forward. */
 #include "tcpip.h"
 #include <base/text.h>
 #include <string.h>
@@ -68,6 +69,25 @@ enum error config_parse(const char *text, struct net_config *config) {
         }
     }
     *config = parsed;
+    return ERR_NONE;
+}
+
+enum error config_parse_second(const char *text, struct net_config *config) {
+    struct net_config parsed = {0};
+    enum error error = config_parse(text, &parsed);
+    if (error != ERR_NONE || parsed.dhcp || strchr(text, ',') != NULL) {
+        return ERR_MALFORMED; /* DHCP, gateway and DNS are the first link's */
+    }
+    config->address = parsed.address;
+    config->prefix_length = parsed.prefix_length;
+    return ERR_NONE;
+}
+
+enum error config_parse_forward(const char *text, struct net_config *config) {
+    if (text[0] < '0' || text[0] > '1' || text[1] != '\0') {
+        return ERR_MALFORMED;
+    }
+    config->forward = text[0] == '1';
     return ERR_NONE;
 }
 

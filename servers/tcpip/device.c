@@ -80,20 +80,23 @@ static void lend_all(struct device *device) {
     }
 }
 
-enum error device_init(struct device *device, handle_t event) {
-    void *rings, *assembly;
-    size_t size = NETDEV_RINGS * netdev_ring_stride();
+enum error device_init(struct device *device, unsigned number, const char *name, handle_t event) {
+    device->name = name;
     enum error error = handle_duplicate(event, RIGHT_SIGNAL | RIGHT_PASS, 0, &device->event);
-    if (error == ERR_NONE) {
-        error = memory_make(size, false, &device->rings_memory, &rings);
+    return error == ERR_NONE ? name_watch(name, event, DEVICE_SIGNAL_PUBLISHED(number)) : error;
+}
+
+/* Once; a device that never comes costs nothing. */
+static enum error make_rings(struct device *device) {
+    void *memory;
+    enum error error = ERR_NONE;
+    if (device->rings == NULL) {
+        error = memory_make(NETDEV_RINGS * netdev_ring_stride(), false, &device->rings_memory, &memory);
+        device->rings = error == ERR_NONE ? memory : NULL;
     }
-    if (error == ERR_NONE) {
-        device->rings = rings;
-        error = memory_make(SEGMENT_SPACE, false, NULL, &assembly);
-    }
-    if (error == ERR_NONE) {
-        device->assembly = assembly;
-        error = name_watch("net0", event, DEVICE_SIGNAL_PUBLISHED);
+    if (error == ERR_NONE && device->assembly == NULL) {
+        error = memory_make(SEGMENT_SPACE, false, NULL, &memory);
+        device->assembly = error == ERR_NONE ? memory : NULL;
     }
     return error;
 }
@@ -114,12 +117,16 @@ static void lose(struct device *device) {
 
 /* Offloads that the buffers can serve. */
 static uint32_t wanted(const struct device *device) {
+    uint32_t without = device->unmerged ? NETDEV_SEGMENT_IN : 0;
     bool large = device->pool.send_size >= SEGMENT_SPACE;
-    return large ? WANTED : WANTED & ~(uint32_t)NETDEV_SEGMENT_OUT;
+    return WANTED & ~(without | (large ? 0 : NETDEV_SEGMENT_OUT));
 }
 
 static enum error open_driver(struct device *device) {
     enum error error = netdev_info(device->driver, &device->info);
+    if (error == ERR_NONE) {
+        error = make_rings(device);
+    }
     if (error == ERR_NONE) {
         error = pool_make(&device->pool, device->info.offloads);
     }
@@ -140,22 +147,31 @@ static enum error open_driver(struct device *device) {
     return ERR_NONE;
 }
 
-bool device_connect(struct device *device) {
-    lose(device);
-    if (name_try("net0", &device->driver) != ERR_NONE) {
-        return false;
-    }
+/* Opens the driver that was found, once more perhaps. */
+static bool open_anew(struct device *device) {
     enum error error = open_driver(device);
     if (error != ERR_NONE) {
-        log_line("the network driver does not open: %s", error_text(error));
+        log_line("%s does not open: %s", device->name, error_text(error));
         lose(device);
         return false;
     }
     device->open = true;
     device->starved = false;
+    device->full_since = 0;
     device->counters.opens++;
     device_flush(device);
     return true;
+}
+
+bool device_connect(struct device *device) {
+    lose(device);
+    return name_try(device->name, &device->driver) == ERR_NONE && open_anew(device);
+}
+
+bool device_set_unmerged(struct device *device, bool unmerged) {
+    bool change = device->unmerged != unmerged && device->open;
+    device->unmerged = unmerged;
+    return change && open_anew(device);
 }
 
 void device_refresh(struct device *device) {
@@ -267,23 +283,43 @@ static bool slot_nowhere(struct device *device, struct net_slot *slot) {
     return true;
 }
 
-bool device_slot(struct device *device, struct net_slot *slot) {
-    struct pool *pool = &device->pool;
-    if (!device->open) {
-        return slot_nowhere(device, slot);
-    }
+static bool has_buffer(struct device *device) {
+    const struct pool *pool = &device->pool;
     if (pool->free_count == 0 || ring_space(&device->ring[NETDEV_TX_PENDING]) == 0) {
         reclaim(device);
     }
-    if (pool->free_count == 0 || ring_space(&device->ring[NETDEV_TX_PENDING]) == 0) {
-        device->starved = true;
-        device->counters.starved++;
-        return false;
-    }
+    bool has = pool->free_count != 0 && ring_space(&device->ring[NETDEV_TX_PENDING]) != 0;
+    device->starved |= !has;
+    device->counters.starved += !has;
+    return has;
+}
+
+static struct net_slot next_slot(const struct device *device) {
+    const struct pool *pool = &device->pool;
     uint32_t buffer = pool->free_send[pool->free_count - 1];
-    *slot = (struct net_slot){.data = pool->base + buffer_offset(pool, buffer) + NETDEV_HEADROOM,
-                              .capacity = pool->send_size - NETDEV_HEADROOM};
-    return true;
+    return (struct net_slot){.data = pool->base + buffer_offset(pool, buffer) + NETDEV_HEADROOM,
+                             .capacity = pool->send_size - NETDEV_HEADROOM};
+}
+
+bool device_slot(struct device *device, struct net_slot *slot) {
+    if (!device->open) {
+        return slot_nowhere(device, slot);
+    }
+    bool has = has_buffer(device);
+    if (has) {
+        *slot = next_slot(device);
+    }
+    return has;
+}
+
+bool device_has_room(struct device *device) {
+    if (!device->open || has_buffer(device)) {
+        device->full_since = 0;
+        return true;
+    }
+    uint64_t now = clock_now();
+    device->full_since = device->full_since == 0 ? now : device->full_since;
+    return now - device->full_since >= PATIENCE;
 }
 
 void device_send(struct device *device, const struct net_slot *slot) {
@@ -305,6 +341,19 @@ void device_send(struct device *device, const struct net_slot *slot) {
     pool->lent[buffer] = true;
     (void)ring_put(&device->ring[NETDEV_TX_PENDING], &frame); /* device_slot has seen room */
     device->counters.frames_out++;
+}
+
+void device_copy(struct device *device, const struct net_slot *slot) {
+    struct net_slot own = *slot;
+    if (device->open) {
+        if (!has_buffer(device) || slot->length > device->pool.send_size - NETDEV_HEADROOM) {
+            device->counters.frames_lost++;
+            return;
+        }
+        own.data = next_slot(device).data;
+        memcpy(own.data, slot->data, slot->length);
+    }
+    device_send(device, &own);
 }
 
 void device_flush(struct device *device) {

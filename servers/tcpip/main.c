@@ -67,11 +67,14 @@ static uint64_t deadline(void *context) {
 
 static void on_event(void *context, uint64_t bits) {
     struct tcpip *tcpip = context;
-    if ((bits & DEVICE_SIGNAL_PUBLISHED) != 0 && device_connect(&tcpip->device)) {
-        batch_link_changed(tcpip);
-    } else if ((bits & NETDEV_SIGNAL_LINK) != 0) {
-        device_refresh(&tcpip->device);
-        batch_link_changed(tcpip);
+    for (unsigned i = 0; i < LINKS; i++) {
+        struct device *device = &tcpip->link[i].device;
+        if ((bits & DEVICE_SIGNAL_PUBLISHED(i)) != 0 && device_connect(device)) {
+            batch_link_changed(tcpip, i);
+        } else if ((bits & NETDEV_SIGNAL_LINK) != 0 && device->open) {
+            device_refresh(device);
+            batch_link_changed(tcpip, i);
+        }
     }
 }
 
@@ -86,7 +89,7 @@ static bool has_option(const char *key, char *text, size_t size) {
 
 static void configure(struct tcpip *tcpip) {
     const uint8_t *seed = start_info()->seed;
-    struct net_config *config = &tcpip->config;
+    struct net_config *config = &tcpip->link[0].config;
     char text[1024];
     memcpy(config->seed, seed, sizeof config->seed);
     memcpy(tcpip->seed, seed + sizeof config->seed, sizeof tcpip->seed);
@@ -94,12 +97,20 @@ static void configure(struct tcpip *tcpip) {
     config->dhcp = true;
     config->mtu = 1500;
     config->sockets_max = SOCKETS_MAX;
+    config->interfaces_max = LINKS;
     memcpy(config->host_name, "minato", sizeof "minato");
     if (has_option("ip", text, sizeof text) && config_parse(text, config) != ERR_NONE) {
         log_line("ip=%s makes no sense: dhcp instead", text);
     }
     if (has_option("ecn", text, sizeof text) && config_parse_ecn(text, config) != ERR_NONE) {
         log_line("ecn=%s makes no sense: it is accepted, not asked for", text);
+    }
+    if (has_option("ip1", text, sizeof text) &&
+        config_parse_second(text, &tcpip->link[1].config) != ERR_NONE) {
+        log_line("ip1=%s makes no sense: no address", text);
+    }
+    if (has_option("forward", text, sizeof text) && config_parse_forward(text, config) != ERR_NONE) {
+        log_line("forward=%s makes no sense: off", text);
     }
 }
 
@@ -118,27 +129,39 @@ static enum error start_engine(struct tcpip *tcpip) {
     if (error != ERR_NONE) {
         return error;
     }
-    tcpip->config.owner_budget = (uint32_t)(size / 2);
+    struct net_config *config = &tcpip->link[0].config;
+    config->owner_budget = (uint32_t)(size / 2);
     /* A small machine has room for fewer sockets: half of the memory at most is for their fixed parts. */
     do {
-        error = net_init(&tcpip->net, &tcpip->config, memory, size, tcpip_now());
-    } while (error == ERR_NO_MEMORY && (tcpip->config.sockets_max /= 2) != 0);
+        error = net_init(&tcpip->net, config, memory, size, tcpip_now());
+    } while (error == ERR_NO_MEMORY && (config->sockets_max /= 2) != 0);
     return error;
 }
 
-/* The driver usually comes within a moment; without one the server serves all the same, on a link that is
- * down. */
+/* The first driver usually comes within a moment; without one the server serves all the same, on a link that
+ * is down. A second one is taken when it comes. */
 static void wait_for_driver(struct tcpip *tcpip) {
     uint64_t bits, until = clock_now() + DRIVER_PATIENCE;
-    (void)!event_wait(tcpip->server.event, DEVICE_SIGNAL_PUBLISHED, 0,
+    struct link *link = &tcpip->link[0];
+    (void)!event_wait(tcpip->server.event, DEVICE_SIGNAL_PUBLISHED(0), 0,
                       &bits); /* a driver that is there is found now */
-    while (!device_connect(&tcpip->device)) {
-        if (event_wait(tcpip->server.event, DEVICE_SIGNAL_PUBLISHED, until, &bits) != ERR_NONE) {
+    while (!device_connect(&link->device)) {
+        if (event_wait(tcpip->server.event, DEVICE_SIGNAL_PUBLISHED(0), until, &bits) != ERR_NONE) {
             log_line("no network driver yet");
             return;
         }
     }
-    batch_follow_device(tcpip);
+    batch_follow_device(link);
+}
+
+static enum error init_devices(struct tcpip *tcpip, handle_t event) {
+    static const char *const names[LINKS] = {"net0", "net1"};
+    enum error error = ERR_NONE;
+    for (unsigned i = 0; i < LINKS && error == ERR_NONE; i++) {
+        tcpip->link[i].device.unmerged = tcpip->link[0].config.forward;
+        error = device_init(&tcpip->link[i].device, i, names[i], event);
+    }
+    return error;
 }
 
 static enum error start(struct tcpip *tcpip) {
@@ -150,7 +173,7 @@ static enum error start(struct tcpip *tcpip) {
     enum error error = event_make(&event);
     if (error == ERR_NONE) {
         tcpip->server.event = event;
-        error = device_init(&tcpip->device, event);
+        error = init_devices(tcpip, event);
     }
     if (error == ERR_NONE) {
         wait_for_driver(tcpip);

@@ -30,19 +30,33 @@ static void counter(struct text *text, const char *name, uint64_t value) {
     }
 }
 
+static struct device_counters sum_of_devices(const struct tcpip *tcpip) {
+    struct device_counters sum = {0};
+    for (unsigned i = 0; i < LINKS; i++) {
+        const struct device_counters *one = &tcpip->link[i].device.counters;
+        sum.opens += one->opens;
+        sum.frames_in += one->frames_in;
+        sum.frames_out += one->frames_out;
+        sum.frames_lost += one->frames_lost;
+        sum.bad_descriptors += one->bad_descriptors;
+        sum.starved += one->starved;
+    }
+    return sum;
+}
+
 static void write_counters(struct tcpip *tcpip, struct text *text) {
     const struct net_counters *net = net_counters(tcpip->net);
-    const struct device_counters *device = &tcpip->device.counters;
+    struct device_counters device = sum_of_devices(tcpip);
     const struct tcpip_counters *calls = &tcpip->counters;
 #define SAY_COUNTER(name) counter(text, #name, net->name);
     NET_COUNTERS(SAY_COUNTER)
 #undef SAY_COUNTER
-    counter(text, "device_opens", device->opens);
-    counter(text, "device_frames_in", device->frames_in);
-    counter(text, "device_frames_out", device->frames_out);
-    counter(text, "device_frames_lost", device->frames_lost);
-    counter(text, "device_bad_descriptors", device->bad_descriptors);
-    counter(text, "device_starved", device->starved);
+    counter(text, "device_opens", device.opens);
+    counter(text, "device_frames_in", device.frames_in);
+    counter(text, "device_frames_out", device.frames_out);
+    counter(text, "device_frames_lost", device.frames_lost);
+    counter(text, "device_bad_descriptors", device.bad_descriptors);
+    counter(text, "device_starved", device.starved);
     counter(text, "calls", calls->calls);
     counter(text, "calls_parked", calls->parked);
     counter(text, "calls_cancelled", calls->cancelled);
@@ -132,18 +146,23 @@ static void write_streams(struct tcpip *tcpip, struct text *text) {
     list_sockets(tcpip, text, true);
 }
 
-static void write_interface(struct tcpip *tcpip, struct text *text) {
+static void write_link(const struct link *link, const struct net_interface *interface, struct text *text) {
+    const uint8_t *m = interface->mac;
+    say(text, "link      %s\nmac       %02x:%02x:%02x:%02x:%02x:%02x\nmtu       %u\noffloads  0x%x\n",
+        link->device.open ? (link->up ? "up" : "down") : "no driver", m[0], m[1], m[2], m[3], m[4], m[5],
+        interface->mtu, link->device.open ? link->device.info.offloads : 0);
+}
+
+/* The first link, and what DHCP and DNS know by it; then the others. */
+static void write_interfaces(struct tcpip *tcpip, struct text *text) {
     struct net_interface interface;
     char address[24], gateway[24], dns[24];
     net_interface(tcpip->net, &interface);
-    const uint8_t *m = interface.mac;
+    write_link(&tcpip->link[0], &interface, text);
     print_address(address, &interface.address);
     print_address(gateway, &interface.gateway);
-    say(text, "link      %s\nmac       %02x:%02x:%02x:%02x:%02x:%02x\nmtu       %u\n",
-        tcpip->device.open ? (tcpip->link_up ? "up" : "down") : "no driver", m[0], m[1], m[2], m[3], m[4],
-        m[5], interface.mtu);
     say(text, "address   %s/%u%s\ngateway   %s\n", address, interface.prefix_length,
-        tcpip->config.dhcp ? (interface.bound ? " (dhcp)" : " (dhcp, not yet)") : "", gateway);
+        tcpip->link[0].config.dhcp ? (interface.bound ? " (dhcp)" : " (dhcp, not yet)") : "", gateway);
     for (int i = 0; i < 3 && interface.dns[i].family != 0; i++) {
         print_address(dns, &interface.dns[i]);
         say(text, "dns       %s\n", dns);
@@ -151,7 +170,12 @@ static void write_interface(struct tcpip *tcpip, struct text *text) {
     if (interface.lease_seconds != 0) {
         say(text, "lease     %u s\n", interface.lease_seconds);
     }
-    say(text, "offloads  0x%x\n", tcpip->device.open ? tcpip->device.info.offloads : 0);
+    for (uint32_t i = 1; net_interface_at(tcpip->net, i, &interface); i++) {
+        say(text, "\n");
+        write_link(&tcpip->link[i], &interface, text);
+        print_address(address, &interface.address);
+        say(text, "address   %s/%u\n", address, interface.prefix_length);
+    }
 }
 
 static void write_usage(struct tcpip *tcpip, struct text *text) {
@@ -171,8 +195,8 @@ static void write_usage(struct tcpip *tcpip, struct text *text) {
 
 enum error report_write(struct tcpip *tcpip, uint32_t kind, size_t *length) {
     static void (*const writers[])(struct tcpip * tcpip, struct text * text) = {
-        [REPORT_COUNTERS] = write_counters,   [REPORT_SOCKETS] = write_sockets,
-        [REPORT_INTERFACE] = write_interface, [REPORT_USAGE] = write_usage,
+        [REPORT_COUNTERS] = write_counters,    [REPORT_SOCKETS] = write_sockets,
+        [REPORT_INTERFACE] = write_interfaces, [REPORT_USAGE] = write_usage,
         [REPORT_STREAMS] = write_streams,
     };
     struct text text = {.data = (char *)tcpip->scratch, .capacity = sizeof tcpip->scratch};

@@ -21,6 +21,9 @@
 #define PARKED_MAX          256 /* a task waits in one call at a time, so this is a number of tasks */
 #define READY_PAGE_MAX      65536
 #define BUCKETS             1024
+#define LINKS               2 /* network cards, as the manifest has drivers */
+
+_Static_assert(LINKS <= NET_INTERFACES_MAX, "the engine's links");
 
 struct session {
     struct list link; /* in the list of free ones, or of those with news for their client */
@@ -80,15 +83,22 @@ struct tcpip_counters {
     uint64_t calls, parked, cancelled, refused, signals;
 };
 
+/* A network card and the engine's link of the same number. */
+struct link {
+    struct device device;
+    struct net_config config; /* the first one's: of the whole engine */
+    bool up;
+    bool used; /* the engine knows of it */
+};
+
 struct tcpip {
     struct server server;
     struct net *net;
-    struct net_config config;
-    struct device device;
+    struct link link[LINKS];
     struct random random;
     uint64_t seed[2];
-    bool link_up, busy; /* busy: work was left, look again at once */
-    uint64_t known_at;  /* when to publish the port at the latest, ns; NEVER: it is published */
+    bool busy;         /* work was left, look again at once */
+    uint64_t known_at; /* when to publish the port at the latest, ns; NEVER: it is published */
 
     struct session sessions[SESSIONS_MAX];
     struct socket sockets[SOCKETS_MAX];
@@ -112,16 +122,22 @@ net_time tcpip_now(void);
 void batch_run(struct tcpip *tcpip);
 /* When there is something to do though nobody calls; ns. */
 uint64_t batch_deadline(struct tcpip *tcpip);
-/* Takes what the driver says of its device into the configuration; then tells the engine, which runs already.
- */
-void batch_follow_device(struct tcpip *tcpip);
-void batch_link_changed(struct tcpip *tcpip);
+/* Takes what the driver says of its device into the link's configuration; then tells the engine, which runs
+ * already. */
+void batch_follow_device(struct link *link);
+void batch_link_changed(struct tcpip *tcpip, unsigned number);
+/* Passes packets for others on between the links, or stops that. */
+void batch_set_forwarding(struct tcpip *tcpip, bool on);
 
 /* ---- config.c ---- */
 
 /* Reads the value of the option "ip": "dhcp", or ADDRESS/PREFIX with ,gw=ADDRESS and ,dns=ADDRESS behind it;
  * either with ,probe (net_config.probe). ERR_MALFORMED, and the configuration is left alone. */
 enum error config_parse(const char *text, struct net_config *config);
+/* Reads the value of the option "ip1", of the second link: ADDRESS/PREFIX. The same. */
+enum error config_parse_second(const char *text, struct net_config *config);
+/* Reads the value of the option "forward": 0 or 1. The same. */
+enum error config_parse_forward(const char *text, struct net_config *config);
 /* Reads the value of the option "ecn": 0 off, 1 asks for it and accepts it, 2 (as without it) accepts it.
  * ERR_MALFORMED, and the configuration is left alone. */
 enum error config_parse_ecn(const char *text, struct net_config *config);

@@ -10,6 +10,7 @@
 #include <virtio/riscv64/mmio.h>
 
 #include "driver.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -165,10 +166,17 @@ static enum error make_queue_memory(struct dma_memory *memory) {
     return error == ERR_NONE ? memory_physical(handle, 0, &memory->physical, &contiguous) : error;
 }
 
-static enum error start(struct virtio_net *net) {
+/* A handle that init has granted for the device of this name. */
+static handle_t granted(const char *kind, const char *device) {
+    char name[32];
+    snprintf(name, sizeof name, "%s.%s", kind, device);
+    return start_handle(name);
+}
+
+static enum error start(struct virtio_net *net, const char *device) {
     void *base;
     size_t size;
-    enum error error = memory_map(start_handle("device.net0"), RIGHT_READ | RIGHT_WRITE, &base, &size);
+    enum error error = memory_map(granted("device", device), RIGHT_READ | RIGHT_WRITE, &base, &size);
     if (error == ERR_NONE) {
         struct virtio_registers registers = mmio_registers(base);
         error = driver_init(&net->driver, &registers);
@@ -177,7 +185,7 @@ static enum error start(struct virtio_net *net) {
         error = make_queue_memory(&net->queues[i]);
     }
     if (error == ERR_NONE) {
-        net->interrupt = start_handle("irq.net0");
+        net->interrupt = granted("irq", device);
         error = server_init_event(&net->server, &server_handlers, net, NULL, 0, start_handle("irq-event"));
     }
     if (error == ERR_NONE) {
@@ -186,11 +194,13 @@ static enum error start(struct virtio_net *net) {
     return error;
 }
 
-int main(void) {
+/* Which device is told by the manifest; the port is known by the same name. */
+int main(int argc, char **argv) {
     static struct virtio_net net;
-    enum error error = start(&net);
+    const char *device = argc > 1 ? argv[1] : "net0";
+    enum error error = start(&net, device);
     if (error == ERR_NONE) {
-        error = name_publish("net0", net.server.port);
+        error = name_publish(device, net.server.port);
     }
     if (error != ERR_NONE) {
         log_line("no network device: %s", error_text(error));

@@ -194,11 +194,11 @@ def parse(frame, parts=None):
 
 
 class Wire:
-    """A station at the guest's network: `ip` with `mac`, towards the guest's `guest_ip`."""
+    """A station at the guest's network: `ip` with `mac`, towards the guest's `guest_ip` at its card of that number."""
 
-    def __init__(self, ip="10.9.0.2", guest_ip="10.9.0.1"):
+    def __init__(self, ip="10.9.0.2", guest_ip="10.9.0.1", card=0):
         self.ip, self.guest_ip = address(ip), address(guest_ip)
-        self.mac, self.guest_mac = b"\x02\0\0\0\0\x02", b"\x52\x54\0\x12\x34\x56"
+        self.mac, self.guest_mac = b"\x02\0\0\0\0\x02", bytes((0x52, 0x54, 0, 0x12, 0x34, 0x56 + card))
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
         self.socket.bind(("127.0.0.1", 0))

@@ -18,7 +18,9 @@ enum action {
     ACTION_REMOVE_ROUTE,
     ACTION_ADD_NEIGHBOUR,
     ACTION_REMOVE_NEIGHBOUR,
-    ACTION_FLUSH_NEIGHBOURS
+    ACTION_FLUSH_NEIGHBOURS,
+    ACTION_SHOW_FORWARDING,
+    ACTION_SET_FORWARDING
 };
 
 struct command {
@@ -27,6 +29,7 @@ struct command {
     struct netadmin_address address;
     struct netadmin_route route;
     struct netadmin_neighbour neighbour;
+    bool on;
 };
 
 #define MISTAKE_SIZE 128

@@ -63,6 +63,15 @@ static enum error show_all_neighbours(handle_t server, const struct links *links
     return error;
 }
 
+static enum error show_forwarding(handle_t server) {
+    uint32_t on = 0;
+    enum error error = netadmin_forwarding(server, &on);
+    if (error == ERR_NONE) {
+        puts(on != 0 ? "on" : "off");
+    }
+    return error;
+}
+
 /* ---- Commands ---- */
 
 static enum error carry_out(handle_t server, struct command *command, const struct links *links,
@@ -80,6 +89,8 @@ static enum error carry_out(handle_t server, struct command *command, const stru
     case ACTION_ADD_NEIGHBOUR: return netadmin_neighbour_add(server, &command->neighbour);
     case ACTION_REMOVE_NEIGHBOUR: return netadmin_neighbour_remove(server, &command->neighbour);
     case ACTION_FLUSH_NEIGHBOURS: return netadmin_neighbour_flush(server);
+    case ACTION_SHOW_FORWARDING: return show_forwarding(server);
+    case ACTION_SET_FORWARDING: return netadmin_forwarding_set(server, command->on);
     case ACTION_HELP: fputs(ip_usage, stdout); return ERR_NONE;
     }
     return ERR_INVALID;

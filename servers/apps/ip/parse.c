@@ -15,6 +15,7 @@ const char ip_usage[] = "usage: ip OBJECT [COMMAND]\n"
                         "  ip neigh del ADDRESS [dev LINK]\n"
                         "  ip neigh flush [all]\n"
                         "  ip link  [show [LINK]]\n"
+                        "  ip forward [on|off]\n"
                         "Exit status: 0 done, 1 a mistake in the command, 2 refused by the network server.\n";
 
 /* The words that are left, and where to say what is wrong with them. */
@@ -253,6 +254,20 @@ static bool parse_neighbour(struct parser *parser) {
     return rest(parser);
 }
 
+/* Not iproute2's, which leaves it to sysctl. */
+static bool parse_forward(struct parser *parser) {
+    const char *word = take(parser);
+    parser->command->action = is_show(word) ? ACTION_SHOW_FORWARDING : ACTION_SET_FORWARDING;
+    if (is_show(word)) {
+        return rest(parser);
+    }
+    parser->command->on = strcmp(word, "on") == 0;
+    if (!parser->command->on && strcmp(word, "off") != 0) {
+        return wrong(parser, "forward: \"%s\" is neither on nor off", word);
+    }
+    return rest(parser);
+}
+
 static bool parse_help(struct parser *parser) {
     parser->command->action = ACTION_HELP;
     return true;
@@ -263,7 +278,8 @@ bool parse_command(int count, char **words, struct command *command, char mistak
         const char *name;
         bool (*parse)(struct parser *parser);
     } objects[] = {{"address", parse_address},    {"route", parse_route}, {"neighbour", parse_neighbour},
-                   {"neighbor", parse_neighbour}, {"link", parse_link},   {"help", parse_help}};
+                   {"neighbor", parse_neighbour}, {"link", parse_link},   {"forward", parse_forward},
+                   {"help", parse_help}};
     struct parser parser = {count, words, command, mistake};
     *command = (struct command){0};
     mistake[0] = '\0';

@@ -51,6 +51,7 @@ static void a_manifest_is_read(void **state) {
     assert_int_equal(entry->memory_most, 2 * 1024 * 1024);
     assert_true(entry->dma);
     assert_string_equal(entry->device, "net0");
+    assert_false(entry->device_optional);
     assert_true(manifest_names(&entry->uses, "c") && !manifest_names(&entry->uses, "d"));
     assert_int_equal(entry->may, MAY_LOG | MAY_OFF);
     assert_int_equal(entry->restart.first, 10 * MS);
@@ -62,6 +63,15 @@ static void a_manifest_is_read(void **state) {
     assert_string_equal(manifest_program(&manifest, "http")->name, "http");
     assert_string_equal(manifest_program(&manifest, "https")->name, "http*");
     assert_string_equal(manifest_program(&manifest, "ls")->name, "*");
+}
+
+static void a_device_may_be_optional(void **state) {
+    (void)state;
+    static struct manifest manifest;
+    struct heard heard;
+    assert_int_equal(parse(&manifest, "task a\n  device net1 optional\n", &heard), 0);
+    assert_string_equal(manifest_task(&manifest, "a")->device, "net1");
+    assert_true(manifest_task(&manifest, "a")->device_optional);
 }
 
 static void expect_mistake(const char *text, unsigned line, const char *what) {
@@ -81,6 +91,7 @@ static void every_mistake_has_its_line(void **state) {
     expect_mistake("task a\ntask a\n", 2, "is there already");
     expect_mistake("tusk a\n  dma\n", 1, "begins with task or program");
     expect_mistake("task a\n  sings\n", 2, "unknown word");
+    expect_mistake("task a\n  device net0 perhaps\n", 2, "optional");
     expect_mistake("task a\n\n  priority 25\n", 3, "out of range");
     expect_mistake("task a\n  priority\n", 2, "no number");
     expect_mistake("task a\n  memory 5\n", 2, "no size");
@@ -163,6 +174,7 @@ static void back_off_grows_and_starts_anew(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_manifest_is_read),
+        cmocka_unit_test(a_device_may_be_optional),
         cmocka_unit_test(every_mistake_has_its_line),
         cmocka_unit_test(too_many_entries_are_a_mistake),
         cmocka_unit_test(memory_grows_with_the_machine),

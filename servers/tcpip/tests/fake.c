@@ -470,8 +470,8 @@ void fake_driver_dies(void) {
 
 void fake_driver_returns(void) {
     fake->driver.there = true;
-    if (device_connect(&fake->tcpip->device)) {
-        batch_link_changed(fake->tcpip);
+    if (device_connect(&fake->tcpip->link[0].device)) {
+        batch_link_changed(fake->tcpip, 0);
     }
 }
 
@@ -498,14 +498,14 @@ void fake_start(void) {
     struct tcpip *tcpip = fake->tcpip;
     sessions_init(tcpip);
     random_seed(&tcpip->random, 1, 2);
-    tcpip->config = config_of(1);
+    tcpip->link[0].config = config_of(1);
     tcpip->server.port = fake->port =
         handle_make((struct fake_handle){.kind = FAKE_PORT, .rights = RIGHT_ALL});
     tcpip->server.event = fake_event();
-    enum error error = device_init(&tcpip->device, tcpip->server.event);
-    assert(error == ERR_NONE && device_connect(&tcpip->device));
-    batch_follow_device(tcpip);
-    error = net_init(&tcpip->net, &tcpip->config, fake->memory[0], PEER_ARENA, tcpip_now());
+    enum error error = device_init(&tcpip->link[0].device, 0, "net0", tcpip->server.event);
+    assert(error == ERR_NONE && device_connect(&tcpip->link[0].device));
+    batch_follow_device(&tcpip->link[0]);
+    error = net_init(&tcpip->net, &tcpip->link[0].config, fake->memory[0], PEER_ARENA, tcpip_now());
     assert(error == ERR_NONE);
     error = net_init(&fake->peer, &peer, fake->memory[1], PEER_ARENA, tcpip_now());
     assert(error == ERR_NONE);

@@ -567,7 +567,7 @@ static void connections_outlive_the_driver(void **state) {
         got += peer_reads(peer, in + got, sizeof in - got);
     }
     assert_memory_equal(in, out, 30000);
-    assert_int_equal(fake_get()->tcpip->device.counters.bad_descriptors, 0);
+    assert_int_equal(fake_get()->tcpip->link[0].device.counters.bad_descriptors, 0);
 }
 
 /* Without a driver nothing is sent for a while; then time goes on as on a cut wire, and what waits ends with
@@ -577,8 +577,8 @@ static void a_driver_that_stays_away_is_a_cut_wire(void **state) {
     uint32_t slot;
     handle_t socket = make_socket(&client, TCPIP_STREAM, &slot);
     fake_driver_dies();
-    device_refresh(&fake_get()->tcpip->device);
-    assert_false(fake_get()->tcpip->device.open);
+    device_refresh(&fake_get()->tcpip->link[0].device);
+    assert_false(fake_get()->tcpip->link[0].device.open);
     assert_int_equal(tcpip_connect(socket, true, &peer80), FAKE_PENDING);
     fake_pass(1000000000);
     assert_false(fake_parked()->answered);
@@ -588,7 +588,7 @@ static void a_driver_that_stays_away_is_a_cut_wire(void **state) {
     }
     assert_true(fake_parked()->answered);
     assert_int_not_equal(fake_parked()->word[0], ERR_NONE);
-    assert_true(fake_get()->tcpip->device.counters.frames_lost > 0);
+    assert_true(fake_get()->tcpip->link[0].device.counters.frames_lost > 0);
 }
 
 static void a_stalled_driver_loses_nothing(void **state) {

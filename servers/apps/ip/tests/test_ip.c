@@ -97,6 +97,8 @@ static void neighbours(void **state) {
     means("neigh del 10.0.2.9 dev eth0", ACTION_REMOVE_NEIGHBOUR);
     means("neigh flush", ACTION_FLUSH_NEIGHBOURS);
     means("neigh flush all", ACTION_FLUSH_NEIGHBOURS);
+    means("forward", ACTION_SHOW_FORWARDING);
+    means("forward off", ACTION_SET_FORWARDING);
     refuses("neigh add 10.0.2.9", "neigh: \"lladdr\" is missing");
     refuses("neigh add 10.0.2.9 lladdr 52:55:0a:00:02", "\"52:55:0a:00:02\" is not a link address");
     refuses("neigh add 10.0.2.9 lladdr 52:55:0a:00:02:100", "\"52:55:0a:00:02:100\" is not a link address");
