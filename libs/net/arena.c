@@ -6,10 +6,11 @@
 #define RUN_FREE  0x80
 #define RUN_KEPT  0x40
 #define ALIGNMENT 64
+#define LONG_BITS ((uint32_t)(8 * sizeof(long)))
 
 static uint32_t order_for(size_t size) {
     size_t blocks = (size + ARENA_BLOCK - 1) / ARENA_BLOCK;
-    return blocks <= 1 ? 0 : 64 - (uint32_t)__builtin_clzl(blocks - 1);
+    return blocks <= 1 ? 0 : LONG_BITS - (uint32_t)__builtin_clzl(blocks - 1);
 }
 
 size_t arena_cost(size_t size) {
