@@ -1,9 +1,9 @@
-"""What the documents name exists: files, and functions written as `name()`, in ARCHITECTURE.md and README.md."""
+"""What the documents name exists: files, and functions written as `name()`, in the pages that explain."""
 import re
 
 import sources
 
-DOCUMENTS = ("ARCHITECTURE.md", "README.md")
+DOCUMENTS = ("ARCHITECTURE.md", "README.md", "libs/net/PORTING.md")
 CODE = re.compile(r"`([^`\n]+)`")
 FILE = re.compile(r"^[\w.-]+(?:/[\w.-]+)+/?$")
 FUNCTION = re.compile(r"^(\w+)\(\)$")
