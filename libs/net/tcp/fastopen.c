@@ -54,6 +54,7 @@ uint32_t tcp_fast_offer(struct tcp *tcp, struct tcb *tcb, struct tcp_options *op
     tcb->fast_asked = true;
     options->has_fast_open = true;
     if (hint == NULL || hint->cookie.length == 0) {
+        tcb->beside->tally.fast_fail = TCP_FAST_NO_COOKIE;
         return 0;
     }
     options->fast_open = hint->cookie;
@@ -67,6 +68,8 @@ uint32_t tcp_fast_offer(struct tcp *tcp, struct tcb *tcb, struct tcp_options *op
 void tcp_fast_lost(struct tcp *tcp, struct tcb *tcb, net_time now) {
     if (tcb->fast_asked) {
         tcb->fast_asked = false;
+        bool had_data = seq_after(tcb->snd.max, seq_add(tcb->iss, 1));
+        tcb->beside->tally.fast_fail = had_data ? TCP_FAST_SYN_RESENT : tcb->beside->tally.fast_fail;
         pause(find_or_make(tcp, tcb->entry.key.peer_address, now), now);
     }
 }
@@ -75,6 +78,7 @@ void tcp_fast_answered(struct tcp *tcp, struct tcb *tcb, const struct tcp_header
     const struct tcp_options *options = &answer->options;
     struct sequence text = seq_add(tcb->iss, 1);
     bool ignored = seq_after(tcb->snd.max, text) && seq_equal(answer->ack, text);
+    tcb->beside->tally.syn_data = seq_after(answer->ack, text);
     bool given = options->has_fast_open && options->fast_open.length != 0;
     if (!tcb->beside->asked.fast_open || (!given && !tcb->fast_asked)) {
         return;
@@ -93,5 +97,6 @@ void tcp_fast_answered(struct tcp *tcp, struct tcb *tcb, const struct tcp_header
     } else {
         hint->failures = 0;
     }
+    tcb->beside->tally.fast_fail = ignored ? TCP_FAST_NOT_TAKEN : tcb->beside->tally.fast_fail;
     tcp->counters->tcp_fast_open_ignored += ignored;
 }

@@ -24,9 +24,8 @@ static uint32_t segments(const struct tcb *tcb, uint32_t bytes) {
     return bytes / mss + (bytes % mss != 0);
 }
 
-static uint32_t milliseconds_since(net_time then, net_time now) {
-    net_time passed = then != 0 && then < now ? (now - then) / MILLISECOND : 0;
-    return passed > UINT32_MAX ? UINT32_MAX : (uint32_t)passed;
+static uint32_t moment(net_time time) {
+    return (uint32_t)(time / MILLISECOND);
 }
 
 static bool waits_for_ack(const struct tcb *tcb) {
@@ -49,7 +48,8 @@ static enum net_stream_phase phase(const struct tcb *tcb) {
 static uint8_t options(const struct tcb *tcb) {
     return (uint8_t)((tcb->clock.on ? NET_STREAM_TIMESTAMPS : 0) | (tcb->sack ? NET_STREAM_SACK : 0) |
                      (tcb->rcv.scaling ? NET_STREAM_SCALING : 0) | (tcb->ecn.on ? NET_STREAM_ECN : 0) |
-                     (tcb->ecn.seen ? NET_STREAM_ECN_SEEN : 0));
+                     (tcb->ecn.seen ? NET_STREAM_ECN_SEEN : 0) |
+                     (tcb->beside->tally.syn_data ? NET_STREAM_SYN_DATA : 0));
 }
 
 /* Of what is on its way, what was sent before. */
@@ -105,6 +105,7 @@ static void tell_receiving(const struct tcp *tcp, const struct tcb *tcb, struct 
     info->offered_mss = tcp_offered_mss(tcp, tcb) - options;
     info->path_mtu = tcb->snd.mss + headers + options;
     info->receive_limit = tcp_receive_limit(tcp, tcb);
+    info->ack_delay_us = tcb->beside->tally.data_in != 0 ? TCP_ACK_DELAY : 0;
     info->receiver_rtt_us = growth->round_trip / 8;
     info->taken_a_round_trip = growth->before;
     info->offered_window = tcp_offered(tcb);
@@ -113,9 +114,10 @@ static void tell_receiving(const struct tcp *tcp, const struct tcb *tcb, struct 
 
 static void tell_tally(const struct tcb *tcb, struct net_stream_info *info, net_time now) {
     const struct tcp_tally *tally = &tcb->beside->tally;
-    info->since_data_sent_ms = milliseconds_since(tcb->congestion.last_sent, now);
-    info->since_data_received_ms = milliseconds_since(tally->data_came, now);
-    info->since_ack_received_ms = milliseconds_since(tally->ack_came, now);
+    net_time sent = tcb->congestion.last_sent;
+    info->since_data_sent_ms = sent != 0 ? moment(now - sent) : 0;
+    info->since_data_received_ms = tally->data_came != 0 ? moment(now) - tally->data_came : 0;
+    info->since_ack_received_ms = tally->ack_came != 0 ? moment(now) - tally->ack_came : 0;
     info->bytes_acknowledged = tally->bytes_acknowledged;
     info->bytes_received = tally->bytes_received;
     info->bytes_sent = tally->bytes_sent;
@@ -125,9 +127,20 @@ static void tell_tally(const struct tcb *tcb, struct net_stream_info *info, net_
     info->data_segments_out = tally->data_out;
     info->data_segments_in = tally->data_in;
     info->delivered = tally->delivered;
+    info->delivered_marked = tally->delivered_marked;
+    info->reorderings = tally->reordered;
     info->duplicate_reports = tally->duplicate_reports;
     info->out_of_order = tally->out_of_order;
-    info->timeouts_ever = (uint16_t)tcp_min(tally->timeouts, UINT16_MAX);
+    info->timeouts_ever = tally->timeouts;
+}
+
+static void tell_rate(const struct tcb *tcb, struct net_stream_info *info, net_time now) {
+    const struct tcp_tally *tally = &tcb->beside->tally;
+    info->flags = (uint8_t)(tally->rate_idle | tally->fast_fail << 1);
+    info->delivery_rate = tally->rate;
+    info->window_limited_us = tcp_held_time(tcb, TCP_HELD_WINDOW, now);
+    info->buffer_limited_us = tcp_held_time(tcb, TCP_HELD_BUFFER, now);
+    info->busy_us = tcp_held_time(tcb, TCP_HELD_NOT, now) + info->window_limited_us + info->buffer_limited_us;
 }
 
 void tcp_tell(const struct tcp *tcp, const struct tcb *tcb, struct net_stream_info *info, net_time now) {
@@ -137,4 +150,5 @@ void tcp_tell(const struct tcp *tcp, const struct tcb *tcb, struct net_stream_in
     tell_sending(tcb, info);
     tell_receiving(tcp, tcb, info);
     tell_tally(tcb, info, now);
+    tell_rate(tcb, info, now);
 }

@@ -395,6 +395,14 @@ static void gather_acknowledged(struct arrival *in, struct tcp_news *news) {
     take_acknowledged(in);
 }
 
+static void tally_delivered(const struct arrival *in, uint32_t bytes) {
+    struct tcp_tally *tally = &in->tcb->beside->tally;
+    uint32_t count = (bytes + in->tcb->snd.mss - 1) / in->tcb->snd.mss;
+    tally->delivered += count;
+    tally->delivered_marked += in->tcb->ecn.on && (in->header->flags & TCP_ECE) != 0 ? count : 0;
+    tcp_rate_acked(in->tcb, bytes, in->now);
+}
+
 /* What the ACK and its SACK blocks say has arrived, and what that means for what is lost. */
 static void follow_progress(struct arrival *in) {
     struct tcb *tcb = in->tcb;
@@ -406,7 +414,7 @@ static void follow_progress(struct arrival *in) {
     tcb->beside->tally.duplicate_reports += news.duplicate_report;
     news.duplicate_report &= !probe_reported; /* the probe was a question, no wrong guess */
     gather_acknowledged(in, &news);
-    tcb->beside->tally.delivered += (news.delivered + tcb->snd.mss - 1) / tcb->snd.mss;
+    tally_delivered(in, news.delivered);
     measure(tcb, &news, in->now);
     tcp_tail_acked(tcb, in->header->ack, &news, probe_reported);
     bool patient = tcp_recovery_is_patient(tcb);
@@ -525,8 +533,9 @@ static void tally_arrival(struct tcb *tcb, const struct tcp_segment *segment, ne
     uint32_t count = size != 0 ? (length + size - 1) / size : 1;
     tally->segments_in += tcp_max(count, 1);
     tally->data_in += length != 0 ? count : 0;
-    tally->data_came = length != 0 ? now : tally->data_came;
-    tally->ack_came = (segment->header.flags & TCP_ACK) != 0 ? now : tally->ack_came;
+    uint32_t moment = (uint32_t)(now / (NET_SECOND / 1000));
+    tally->data_came = length != 0 ? moment : tally->data_came;
+    tally->ack_came = (segment->header.flags & TCP_ACK) != 0 ? moment : tally->ack_came;
 }
 
 static void synchronized_input(struct tcp *tcp, struct tcb *tcb, const struct tcp_segment *segment,

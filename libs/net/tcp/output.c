@@ -160,6 +160,7 @@ void tcp_check_output(struct tcp *tcp, struct tcb *tcb, net_time now) {
         tcp_mark_due(tcp, tcb);
     }
     tcp_timer_choose(tcp, tcb, now);
+    tcp_held_look(tcb, now);
 }
 
 /* ---- Segments of a connection ---- */

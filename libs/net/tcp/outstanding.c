@@ -31,6 +31,7 @@ static void begin(struct tcp *tcp, struct tcb *tcb, net_time now) {
     memset(out, 0, offsetof(struct outstanding, sent));
     out->rack.reorder_at = NET_NEVER;
     out->rack.fack = out->rack.end_seq = tcb->snd.una;
+    tcp_rate_begin(out, now);
     sent_init(&out->sent, runs_in(MEMORY_LEAST), tcb->snd.una);
     if (seq_before(tcb->snd.una, tcb->snd.max)) {
         sent_note(&out->sent, tcb->snd.una, tcb->snd.max, now);

@@ -49,7 +49,9 @@ static void rack_detect_reordering(struct tcp *tcp, struct tcb *tcb, const struc
     if (seq_after(end, out->rack.fack)) {
         out->rack.fack = end;
     }
-    if (seq_before(end, news->fack) && !run->resent && !tcb->recovery.reordering_seen) {
+    bool late = seq_before(end, news->fack) && !run->resent;
+    tcb->beside->tally.reordered += late && tcb->beside->tally.reordered < UINT16_MAX;
+    if (late && !tcb->recovery.reordering_seen) {
         tcb->recovery.reordering_seen = true;
         tcp->counters->tcp_reordering_seen++;
     }

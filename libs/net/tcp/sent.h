@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 #define SENT_LEAST 4 /* runs that there must be memory for */
-#define SENT_MAX   507
+#define SENT_MAX   506
 
 enum sent_state {
     SENT_OUT,     /* on its way, as far as we know */

@@ -99,14 +99,35 @@ struct tcp_growth {
     net_time taken_at, window_began;
 };
 
+/* Why Fast Open did not; with Linux's numbers. */
+enum { TCP_FAST_NO_COOKIE = 1, TCP_FAST_NOT_TAKEN, TCP_FAST_SYN_RESENT };
+
+/* What keeps a sender from sending more. Owner: rate.c. */
+enum tcp_held {
+    TCP_HELD_IDLE,   /* it has nothing */
+    TCP_HELD_NOT,    /* nothing but the network */
+    TCP_HELD_WINDOW, /* the peer's window */
+    TCP_HELD_BUFFER, /* all is out, and the user has more than the buffer takes */
+    TCP_HELD_KINDS
+};
+
 /* What is counted for its user's sake: see net/stream_info.h. */
 struct tcp_tally {
     uint64_t bytes_acknowledged, bytes_received; /* in order */
     uint64_t bytes_sent, bytes_resent;           /* text; the first counts the second too */
     uint32_t segments_in, segments_out, data_in, data_out;
     uint32_t delivered; /* segments that are known to have arrived */
-    uint32_t out_of_order, duplicate_reports, timeouts;
-    net_time data_came, ack_came; /* 0: never */
+    uint32_t out_of_order, duplicate_reports;
+    uint32_t delivered_marked;     /* segments, by ACKs that reported a mark */
+    uint32_t data_came, ack_came;  /* milliseconds, going round; 0: never */
+    uint32_t held[TCP_HELD_KINDS]; /* milliseconds that have passed so */
+    uint32_t held_since;           /* the same */
+    uint32_t rate;                 /* bytes a second, of delivery */
+    uint16_t timeouts, reordered;  /* reordered: how often what was late has come after all */
+    uint8_t held_by;               /* enum tcp_held */
+    uint8_t fast_fail : 2;         /* 0: it was not tried, or did. Owner: fastopen.c */
+    bool syn_data : 1;             /* the peer has taken what came with the SYN. The same */
+    bool rate_idle : 1;            /* meanwhile the user had nothing to send for some time */
 };
 
 /* What is on its way, while anything is. Owner: outstanding.c. */
@@ -122,6 +143,13 @@ struct outstanding {
     struct {
         uint32_t flight, delivered, out;
     } prr;
+    /* The round by which the rate of delivery is measured. Owner: rate.c. */
+    struct {
+        uint32_t began;      /* microseconds, going round */
+        uint32_t delivered;  /* bytes since then */
+        struct sequence end; /* the round is over when this is acknowledged; unless round_open */
+    } round;
+    bool round_open : 1, round_idle : 1; /* idle: the user had nothing to send */
     bool frto : 1, frto_new : 1; /* the timeout may have been spurious; new data goes first. Owner: frto.c */
     struct sent sent;            /* last, for there is memory for sent.limit runs only */
 };
@@ -278,6 +306,7 @@ struct tcb {
 
     /* The user's side. Owner: user.c. */
     bool shut_read : 1, space_lent : 1; /* lent: net_send_space gave out pieces of the send ring */
+    bool refused : 1;                   /* the user has more than there was room for */
     bool starved : 1;                   /* no memory for more to send until something is acknowledged */
     enum error error : 16;              /* pending, for the user */
     enum error soft_error : 16;         /* the last thing the network said; why a timeout happened */
@@ -287,6 +316,7 @@ struct tcb {
 _Static_assert(sizeof(struct tcb) <= 512, "a connection should fit into the arena's run of 512 bytes");
 
 #define TCP_NO_HEAP        UINT32_MAX
+#define TCP_ACK_DELAY      (NET_SECOND / 25)
 #define MSS_DEFAULT        536 /* RFC 9293 3.7.1: when the peer says nothing */
 #define TCP_REPLIES        256 /* a power of two */
 #define TCP_REPLIES_PARKED 32
@@ -532,6 +562,17 @@ uint32_t tcp_resent_out(const struct tcb *tcb);
 bool tcp_first_lost(const struct tcb *tcb, struct tcp_sack *range);
 /* When the first unacknowledged byte was sent last; `otherwise` if that tells nothing. */
 net_time tcp_head_sent(const struct tcb *tcb, net_time otherwise);
+
+/* ---- rate.c ---- */
+
+/* A flight begins. */
+void tcp_rate_begin(struct outstanding *out, net_time now);
+/* So many bytes are known to have arrived. */
+void tcp_rate_acked(struct tcb *tcb, uint32_t delivered, net_time now);
+/* Something may have changed. */
+void tcp_held_look(struct tcb *tcb, net_time now);
+/* How long it has been so, in microseconds. */
+uint64_t tcp_held_time(const struct tcb *tcb, enum tcp_held held, net_time now);
 
 /* ---- recovery.c ---- */
 /* An ACK has been taken: what is lost, and what cwnd is now. */

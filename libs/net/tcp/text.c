@@ -2,7 +2,6 @@
  * acknowledge (RFC 9293 3.8.6.3, RFC 5681 4.2) and how much window to tell (3.8.6.2.2). */
 #include <net/tcp/tcb.h>
 
-#define ACK_DELAY    (NET_SECOND / 25)
 #define ACKS_DUE_MAX 8
 #define FEW_RANGES   26 /* in an arena's run of 256 bytes */
 
@@ -19,7 +18,7 @@ static void ack_duplicate(struct tcp *tcp, struct tcb *tcb) {
 
 static void ack_later(struct tcp *tcp, struct tcb *tcb, net_time now) {
     if (tcb->ack_at == NET_NEVER) {
-        tcb->ack_at = net_time_after(now, ACK_DELAY);
+        tcb->ack_at = net_time_after(now, TCP_ACK_DELAY);
         tcp_timer_noted(tcp, tcb);
     }
 }

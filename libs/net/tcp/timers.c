@@ -224,7 +224,7 @@ static void time_out(struct tcp *tcp, struct tcb *tcb) {
  * (RFC 5681 3.1). */
 static void retransmit(struct tcp *tcp, struct tcb *tcb, net_time now) {
     tcb->retries++;
-    tcb->beside->tally.timeouts++;
+    tcb->beside->tally.timeouts += tcb->beside->tally.timeouts < UINT16_MAX;
     tcp->counters->tcp_timeouts++;
     tcp_size_timed_out(tcp, tcb);
     rtt_back_off(&tcb->rtt);

@@ -157,6 +157,7 @@ enum error tcp_send_space(struct tcp *tcp, struct tcb *tcb, uint32_t wanted, str
     }
     uint32_t space = buffer_space(&tcb->send);
     if (space == 0 || tcp_has_enough_to_send(tcb)) {
+        tcb->refused = true;
         return ERR_WOULD_BLOCK;
     }
     error = reserve(tcp, tcb, tcp_min(space, tcp_max(wanted, 1)));
@@ -183,6 +184,7 @@ enum error tcp_send_commit(struct tcp *tcp, struct tcb *tcb, uint32_t length, bo
     }
     ring_extend(&tcb->send.ring, length);
     tcb->cork = more;
+    tcb->refused = false;
     tcb->snd.push = tcp_send_end(tcb);
     buffer_tidy(&tcb->send, tcp->arena, tcb->owner);
     tcp_check_output(tcp, tcb, now);

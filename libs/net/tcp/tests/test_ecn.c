@@ -348,6 +348,9 @@ static void test_one_reduction_a_window(void **state) {
     IN(.flags = ACK | ECE, .seq = 1, .ack = 1 + 11 * MSS); /* now it has: this is another mark */
     assert_true(window(s) < FIRST * 6 / 10);
     assert_int_equal(net_counters(s->net)->tcp_marked_windows, 2);
+    struct net_stream_info info;
+    assert_int_equal(net_stream_info(s->net, s->socket, &info, s->now), ERR_NONE);
+    assert_int_equal(info.delivered_marked, 11);
     assert_int_equal(net_counters(s->net)->tcp_retransmits, 0);
 }
 

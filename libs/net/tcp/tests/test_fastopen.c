@@ -55,6 +55,14 @@ static uint32_t ready(struct script *s) {
     return net_ready(s->net, s->socket);
 }
 
+/* What TCP_INFO says of it: why it failed, and whether the data in the SYN was taken. */
+static void tells(struct script *s, uint8_t fail, bool taken) {
+    struct net_stream_info info;
+    assert_int_equal(net_stream_info(s->net, s->socket, &info, s->now), ERR_NONE);
+    assert_int_equal(info.flags >> 1 & 3, fail);
+    assert_int_equal((info.options & NET_STREAM_SYN_DATA) != 0, taken);
+}
+
 static void test_cookie_is_asked_for(void **state) {
     get_cookie(*state, COOKIE);
 }
@@ -87,6 +95,7 @@ static void test_data_in_the_syn(void **state) {
     OUT(.flags = ACK, .seq = 101, .ack = 1);
     QUIET();
     STATE(TCP_ESTABLISHED);
+    tells(s, 0, true);
     script_send(s, 20);
     OUT(.flags = ACK | PSH, .seq = 101, .ack = 1, .length = 20);
     IN(.flags = ACK, .seq = 1, .ack = 121, .length = 7);
@@ -177,6 +186,7 @@ static void test_ignored(void **state) {
     IN(.flags = SYN | ACK, .ack = 1, .mss = MSS);
     OUT(.flags = ACK | PSH, .seq = 1, .ack = 1, .length = 100);
     IN(.flags = ACK, .seq = 1, .ack = 101);
+    tells(s, 2, false);
     assert_int_equal(net_counters(s->net)->tcp_fast_open_ignored, 1);
     assert_int_equal(net_counters(s->net)->tcp_retransmits, 0);
     end(s);
@@ -214,6 +224,7 @@ static void test_lost(void **state) {
         OUT(.flags = SYN, .seq = 0);
         IN(.flags = SYN | ACK, .ack = 1, .mss = MSS);
         OUT(.flags = ACK | PSH, .seq = 1, .ack = 1, .length = 100);
+        tells(s, 3, false);
         end(s);
         PASS(time * MINUTE - 2 * NET_SECOND);
         assert_int_equal(begin(s, true), ERR_IN_PROGRESS);

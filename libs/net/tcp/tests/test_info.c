@@ -128,14 +128,92 @@ static void test_trouble(void **state) {
     assert_int_equal(told(s).timeouts, 0);
 }
 
+/* Ten segments in a round trip of 100 ms. Less than that says nothing while the user has no more to send, but
+ * where he has, it does. */
+static void test_rate_of_delivery(void **state) {
+    struct script *s = *state;
+    script_reach(s, TCP_ESTABLISHED);
+    assert_int_equal(told(s).delivery_rate, 0);
+    script_send(s, 10 * MSS);
+    for (uint32_t i = 0; i < 10; i++) {
+        OUT(.flags = ACK, .seq = 1 + i * MSS, .ack = 1, .length = MSS);
+    }
+    PASS(100 * MS);
+    IN(.flags = ACK, .seq = 1, .ack = 1 + 4 * MSS);
+    assert_int_equal(told(s).delivery_rate, 0); /* the round is not over */
+    IN(.flags = ACK, .seq = 1, .ack = 1 + 10 * MSS);
+    assert_int_equal(told(s).delivery_rate, 10 * MSS * 10);
+    assert_int_equal(told(s).flags & 1, 1);
+    script_send(s, 10);
+    OUT(.flags = ACK, .seq = 1 + 10 * MSS, .ack = 1, .length = 10);
+    PASS(100 * MS);
+    IN(.flags = ACK, .seq = 1, .ack = 11 + 10 * MSS);
+    assert_int_equal(told(s).delivery_rate, 10 * MSS * 10);
+    script_send(s, 40 * MSS);
+    struct tcp_header header;
+    struct span text;
+    while (script_take(s, &header, &text)) {
+    }
+    PASS(400 * MS);
+    uint32_t out = told(s).out * MSS;
+    IN(.flags = ACK, .seq = 1, .ack = 11 + 10 * MSS + out);
+    assert_int_equal(told(s).delivery_rate, out * 10 / 4);
+    assert_int_equal(told(s).flags & 1, 0);
+}
+
+static void times(struct script *s, uint32_t busy, uint32_t window, uint32_t buffer) {
+    struct net_stream_info info = told(s);
+    assert_int_equal(info.busy_us, busy);
+    assert_int_equal(info.window_limited_us, window);
+    assert_int_equal(info.buffer_limited_us, buffer);
+}
+
+static void test_what_holds_it_back(void **state) {
+    struct script *s = *state;
+    size_t done;
+    script_reach(s, TCP_ESTABLISHED);
+    assert_int_equal(net_set_option(s->net, s->socket, NET_OPTION_SNDBUF, 4096), ERR_NONE);
+    times(s, 0, 0, 0);
+    IN(.flags = ACK, .seq = 1, .ack = 1, .shut = true);
+    script_send(s, 10);
+    PASS(150 * MS);
+    times(s, 150 * MS, 150 * MS, 0);
+    IN(.flags = ACK, .seq = 1, .ack = 1);
+    OUT(.flags = ACK, .seq = 1, .ack = 1, .length = 10);
+    PASS(20 * MS);
+    times(s, 170 * MS, 150 * MS, 0); /* the network alone */
+    IN(.flags = ACK, .seq = 1, .ack = 11);
+    PASS(NET_SECOND); /* there is nothing to send */
+    times(s, 170 * MS, 150 * MS, 0);
+    script_send(s, 4096);
+    assert_int_equal(net_send(s->net, s->socket, "", 1, &done, s->now), ERR_WOULD_BLOCK);
+    for (uint32_t i = 0; i < 2; i++) {
+        OUT(.flags = ACK, .seq = 11 + i * MSS, .ack = 1, .length = MSS);
+    }
+    OUT(.flags = ACK, .seq = 11 + 2 * MSS, .ack = 1, .length = 4096 - 2 * MSS);
+    PASS(30 * MS);
+    times(s, 200 * MS, 150 * MS, 30 * MS);
+    IN(.flags = ACK, .seq = 1, .ack = 11 + 4096);
+    PASS(NET_SECOND);
+    times(s, 200 * MS, 150 * MS, 30 * MS);
+}
+
+static void test_acks_that_wait(void **state) {
+    struct script *s = *state;
+    script_reach(s, TCP_ESTABLISHED);
+    assert_int_equal(told(s).ack_delay_us, 0);
+    IN(.flags = ACK, .seq = 1, .ack = 1, .length = 10);
+    OUT(.flags = ACK, .seq = 1, .ack = 11);
+    assert_int_equal(told(s).ack_delay_us, 40 * MS);
+}
+
 #define WITH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        WITH(test_before_and_after),
-        WITH(test_what_was_agreed),
-        WITH(test_counts),
-        WITH(test_trouble),
+        WITH(test_before_and_after), WITH(test_what_was_agreed),  WITH(test_counts),
+        WITH(test_trouble),          WITH(test_rate_of_delivery), WITH(test_what_holds_it_back),
+        WITH(test_acks_that_wait),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

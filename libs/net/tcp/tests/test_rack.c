@@ -16,6 +16,9 @@ static void test_late_is_not_lost(void **state) {
     acked(s, 10);
     assert_int_equal(counters(s)->tcp_retransmits, 0);
     assert_int_equal(counters(s)->tcp_reordering_seen, 1);
+    struct net_stream_info info;
+    assert_int_equal(net_stream_info(s->net, s->socket, &info, s->now), ERR_NONE);
+    assert_int_equal(info.reorderings, 1);
 }
 
 /* A quarter of the round trip later it counts as lost. */

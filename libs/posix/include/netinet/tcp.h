@@ -46,8 +46,8 @@ enum {
 /* Values of tcpi_ca_state. */
 enum tcp_ca_state { TCP_CA_Open, TCP_CA_Disorder, TCP_CA_CWR, TCP_CA_Recovery, TCP_CA_Loss };
 
-/* Times are in microseconds, tcpi_last_... in milliseconds, windows of congestion control in segments. What
- * this system does not know is 0. */
+/* Times are in microseconds, tcpi_last_... in milliseconds, windows of congestion control in segments. Of
+ * what makes no sense here net/stream_info.h tells: it is 0. */
 struct tcp_info {
     uint8_t tcpi_state, tcpi_ca_state, tcpi_retransmits, tcpi_probes, tcpi_backoff, tcpi_options;
     uint8_t tcpi_snd_wscale : 4, tcpi_rcv_wscale : 4;
