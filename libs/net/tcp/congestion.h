@@ -17,6 +17,7 @@ struct congestion_kind {
     void (*avoid)(struct congestion *congestion, uint32_t acked, uint32_t srtt, net_time now);
     /* Something was lost with `flight` bytes on their way: the new ssthresh. */
     uint32_t (*threshold)(struct congestion *congestion, uint32_t flight);
+    bool hystart; /* the first slow start ends by HyStart++, if nothing is lost before */
 };
 
 extern const struct congestion_kind CONGESTION_NEW_RENO, CONGESTION_CUBIC;
@@ -28,6 +29,21 @@ struct cubic {
     uint32_t w_est;       /* bytes: what NewReno would have by now */
     uint32_t cwnd_prior;  /* bytes: cwnd at the last loss */
     uint32_t k;           /* milliseconds from the epoch's start until w_max is reached again */
+};
+
+/* HyStart++'s variables, under the names of RFC 9406 section 4.2; round trips in microseconds, 0: none. */
+struct hystart {
+    uint32_t last_round_min, current_round_min, css_baseline_min;
+    struct sequence window_end; /* the round is over when this is acknowledged */
+    bool running;               /* there is a round */
+    uint8_t samples;            /* of this round, as far as they matter */
+    uint8_t css_rounds;         /* of conservative slow start, this one too; 0: it is slow start */
+};
+
+/* Only one of them is needed at a time. */
+union congestion_phase {
+    struct hystart hystart; /* while congestion_is_first */
+    struct cubic cubic;
 };
 
 struct congestion {
@@ -42,13 +58,13 @@ struct congestion {
     bool reduced;  /* by any cause; the peer has not been told (CWR, RFC 3168 6.1.2) */
     bool answered; /* a mark has reduced this window: neither growth nor another reduction in it */
     net_time last_sent;
-    struct cubic cubic;
+    union congestion_phase phase;
 };
 
 /* What a loss changes, to be put back if there was none. */
 struct congestion_memory {
     uint32_t cwnd, ssthresh;
-    struct cubic cubic;
+    union congestion_phase phase;
 };
 
 /* The initial window of RFC 6928: ten segments. */
@@ -58,6 +74,14 @@ void congestion_sent(struct congestion *congestion, uint32_t pipe, struct sequen
 /* Is cwnd what holds us back (RFC 7661 4.1)? By what was sent in the last round trip and not by what is out
  * now: ACKs come several at once, and nothing is sent before all of them are taken in. */
 bool congestion_is_used(const struct congestion *congestion);
+/* Is it the first slow start, before anything was lost (RFC 9406 4.3)? */
+bool congestion_is_first(const struct congestion *congestion);
+/* A round trip was measured, of `sample` microseconds; una, nxt: as they are now. */
+void congestion_measured(struct congestion *congestion, uint32_t sample, struct sequence una,
+                         struct sequence nxt);
+/* The same while it is the first slow start, for congestion.c (hystart.c). */
+void hystart_measured(struct congestion *congestion, uint32_t sample, struct sequence una,
+                      struct sequence nxt);
 /* Another algorithm goes on from here; `congestion` may be all zeros. */
 void congestion_change(struct congestion *congestion, const struct congestion_kind *kind);
 /* `acked` new bytes were acknowledged outside of loss recovery while cwnd was what held us back. */

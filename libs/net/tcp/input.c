@@ -41,8 +41,10 @@ static void measure(struct tcb *tcb, const struct tcp_news *news, net_time now) 
     net_time acked = news->resent ? 0 : news->first_acked, first = acked != 0 ? acked : news->first_sacked;
     uint32_t sample = 0;
     if (first != 0) {
+        uint32_t least = tcp_max((uint32_t)(now - news->newest), 1);
         sample = now - first > RTO_MAX ? (uint32_t)RTO_MAX : tcp_max((uint32_t)(now - first), 1);
-        rtt_told_least(&tcb->rtt, tcp_max((uint32_t)(now - news->newest), 1), now);
+        rtt_told_least(&tcb->rtt, least, now);
+        congestion_measured(&tcb->congestion, least, tcb->snd.una, tcb->snd.max);
     } else if (news->advanced) {
         sample = tcp_clock_round_trip(&tcb->clock, news->options, now);
     }
