@@ -169,6 +169,7 @@ bool script_take(struct script *script, struct tcp_header *header, struct span *
         assert_int_equal(ipv4_parse(packet, &ipv4, &segment), ERR_NONE);
         assert_true(ipv4_checksum_good(packet));
         script->last_tos = ipv4.tos;
+        script->last_ttl = ipv4.ttl;
         assert_int_equal(tcp_parse(segment, header, text), ERR_NONE);
         if (slot.checksum_offset == 0) {
             assert_true(tcp_checksum_good(segment, ipv4.source, ipv4.destination));

@@ -67,6 +67,7 @@ struct script {
     size_t sent_text;       /* bytes of text in all segments taken by OUT */
     struct tcp_header last; /* the last one taken by OUT */
     uint8_t last_tos;       /* of the last packet taken */
+    uint8_t last_ttl;
 };
 
 void script_start(struct script *script);

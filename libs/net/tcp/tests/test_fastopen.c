@@ -118,6 +118,19 @@ static void test_more_than_fits(void **state) {
     OUT(.flags = ACK | PSH, .seq = 1 + FIRST + MSS, .ack = 1, .length = 3000 - FIRST - MSS);
 }
 
+/* A server that tells no MSS takes 536 bytes at once, options among them. */
+static void test_default_segment_size(void **state) {
+    struct script *s = *state;
+    assert_int_equal(begin(s, true), ERR_IN_PROGRESS);
+    OUT(.flags = SYN, .seq = 0, .asks = true);
+    IN(.flags = SYN | ACK, .ack = 1, .cookie = COOKIE);
+    OUT(.flags = ACK, .seq = 1, .ack = 1);
+    end(s);
+    assert_int_equal(begin(s, true), ERR_NONE);
+    script_send(s, 3000);
+    OUT(.flags = SYN, .seq = 0, .length = 536 - 40, .cookie = COOKIE);
+}
+
 /* The server takes a part of it. */
 static void test_partly_taken(void **state) {
     struct script *s = *state;
@@ -328,6 +341,7 @@ int main(void) {
         WITH(test_only_on_request),
         WITH(test_data_in_the_syn),
         WITH(test_more_than_fits),
+        WITH(test_default_segment_size),
         WITH(test_partly_taken),
         WITH(test_waiting),
         WITH(test_closed_while_waiting),

@@ -386,6 +386,28 @@ static void test_partial_ack(void **state) {
     assert_int_equal(net_counters(s->net)->tcp_retransmits, 2);
 }
 
+/* Each round trip makes one hole good without SACK; the timer, begun anew by the first partial ACK only, is
+ * faster. */
+static void test_the_timer_is_impatient(void **state) {
+    struct script *s = *state;
+    script_reach(s, TCP_ESTABLISHED);
+    script_send(s, 10 * MSS);
+    take_full(s, 1, 10);
+    for (int i = 0; i < 3; i++) {
+        duplicate(s, 1);
+    }
+    take_full(s, 1, 1);
+    PASS(NET_SECOND / 10);
+    for (uint32_t hole = 2; hole < 5; hole++) { /* 100, 180 and 260 ms after the first sending */
+        IN(.flags = ACK, .seq = 1, .ack = 1 + hole * MSS);
+        take_full(s, 1 + hole * MSS, 1);
+        PASS(NET_SECOND / 100 * 8);
+    }
+    assert_int_equal(net_counters(s->net)->tcp_timeouts, 0);
+    take_full(s, 1 + 4 * MSS, 1); /* 340 ms, of which 240 since the first partial ACK */
+    assert_int_equal(net_counters(s->net)->tcp_timeouts, 1);
+}
+
 /* ACKs that change the window, carry data, or come with nothing on its way are no duplicates (RFC 5681 2). */
 static void test_what_is_no_duplicate(void **state) {
     struct script *s = *state;
@@ -500,6 +522,7 @@ int main(void) {
         WITH(test_text_beyond_our_window_is_cut),
         WITH(test_limited_and_fast_retransmit),
         WITH(test_partial_ack),
+        WITH(test_the_timer_is_impatient),
         WITH(test_what_is_no_duplicate),
         WITH(test_slow_start),
         WITH(test_restart_after_idle),

@@ -60,6 +60,25 @@ static void test_genuine_with_sack(void **state) {
     assert_true(window_of(s) <= 5 * MSS);
 }
 
+/* A timeout in the middle of recovery: what is missing was lost, it is not asked whether. */
+static void test_none_in_recovery(void **state) {
+    struct script *s = *state;
+    script_send(s, 20 * MSS);
+    take_full(s, 0, 10);
+    PASS(RTT);
+    told(s, 0, 1, 5);
+    take_full(s, 0, 1);
+    PASS(400 * MS);
+    struct tcp_header header;
+    struct span text;
+    while (script_take(s, &header, &text)) {
+    }
+    assert_int_equal(counters(s)->tcp_timeouts, 1);
+    told(s, 0, 1, 7); /* sent once: it would prove that the timeout was spurious */
+    acked(s, 7);
+    assert_int_equal(counters(s)->tcp_spurious_timeouts, 0);
+}
+
 static void test_spurious_without_sack(void **state) {
     struct script *s = *state;
     uint32_t before = window_of(s);
@@ -131,10 +150,15 @@ static void test_growth_after_a_timeout(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        WITH(test_spurious_with_sack),    WITH(test_spurious_in_two_steps),
-        WITH(test_genuine_with_sack),     PLAIN(test_spurious_without_sack),
-        PLAIN(test_genuine_without_sack), PLAIN(test_a_jump_proves_nothing_without_sack),
-        PLAIN(test_nothing_new),          PLAIN(test_growth_after_a_timeout),
+        WITH(test_spurious_with_sack),
+        WITH(test_spurious_in_two_steps),
+        WITH(test_none_in_recovery),
+        WITH(test_genuine_with_sack),
+        PLAIN(test_spurious_without_sack),
+        PLAIN(test_genuine_without_sack),
+        PLAIN(test_a_jump_proves_nothing_without_sack),
+        PLAIN(test_nothing_new),
+        PLAIN(test_growth_after_a_timeout),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

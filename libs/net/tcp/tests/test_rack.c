@@ -106,6 +106,17 @@ static void test_duplicates_widen_the_window(void **state) {
     wait_for_loss(s, 12, 3 * RTT / 4);
 }
 
+/* But not beyond a round trip, however often that happens. */
+static void test_the_window_has_an_end(void **state) {
+    struct script *s = *state;
+    see_reordering(s);
+    for (uint32_t i = 5; i < 12; i++) {
+        net_time quarters = i - 4 < 4 ? i - 4 : 4;
+        wait_for_loss(s, 2 * i, quarters * RTT / 4);
+        IN(.flags = ACK, .seq = 1, .ack = AT(2 * i + 2), .blocks = 1, .block = {{AT(2 * i), AT(2 * i + 1)}});
+    }
+}
+
 /* After 16 recoveries in which nothing was sent in vain the window is narrow again. */
 static void test_the_window_narrows(void **state) {
     struct script *s = *state;
@@ -186,6 +197,7 @@ int main(void) {
         WITH(test_three_are_enough),
         WITH(test_reordering_is_remembered),
         WITH(test_duplicates_widen_the_window),
+        WITH(test_the_window_has_an_end),
         WITH(test_the_window_narrows),
         WITH(test_lost_retransmission),
         WITH(test_too_soon_to_be_the_second),

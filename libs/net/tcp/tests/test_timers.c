@@ -307,6 +307,20 @@ static void test_keepalive_answered(void **state) {
     assert_int_equal(net_counters(s->net)->tcp_keepalive_probes, 5);
 }
 
+static void test_keepalive_by_default(void **state) {
+    struct script *s = *state;
+    script_reach(s, TCP_ESTABLISHED);
+    assert_int_equal(net_set_option(s->net, s->socket, NET_OPTION_KEEPALIVE, 1), ERR_NONE);
+    PASS(2 * 3600 * NET_SECOND - 1);
+    QUIET();
+    PASS(1);
+    OUT(.flags = ACK, .seq = 0, .ack = 1);
+    PASS(75 * NET_SECOND - 1);
+    QUIET();
+    PASS(1);
+    OUT(.flags = ACK, .seq = 0, .ack = 1);
+}
+
 static void test_keepalive_unanswered(void **state) {
     struct script *s = *state;
     keep_alive(s);
@@ -433,6 +447,7 @@ int main(void) {
         WITH(test_probes_unanswered),
         WITH(test_fin_before_a_shut_window),
         WITH(test_keepalive_answered),
+        WITH(test_keepalive_by_default),
         WITH(test_keepalive_unanswered),
         WITH(test_keepalive_is_answered),
         WITH(test_ack_is_delayed),

@@ -1,5 +1,5 @@
 /* test_tos.c: the class of service that a user asks for, and that of answers (RFC 9293 3.9.2.1, RFC 1122
- * 4.1.4). */
+ * 4.1.4); and how far packets may go. */
 #include "script.h"
 
 #define URGENT   0xb8 /* expedited forwarding */
@@ -73,6 +73,21 @@ static void test_ecn_bits_of_a_stream(void **state) {
     OUT(.flags = ACK | PSH, .seq = 1, .ack = 1, .length = 10, .tos = THROUGH);
 }
 
+static void test_time_to_live(void **state) {
+    struct script *s = *state;
+    script_reach(s, TCP_ESTABLISHED);
+    assert_int_equal(s->last_ttl, 64);
+    assert_int_equal(net_set_option(s->net, s->socket, NET_OPTION_TTL, 0), ERR_INVALID);
+    assert_int_equal(net_set_option(s->net, s->socket, NET_OPTION_TTL, 256), ERR_INVALID);
+    for (int64_t ttl = 1; ttl <= 255; ttl += 127) {
+        assert_int_equal(net_set_option(s->net, s->socket, NET_OPTION_TTL, ttl), ERR_NONE);
+        IN(.flags = ACK, .seq = 0, .ack = 1); /* is answered */
+        OUT(.flags = ACK, .seq = 1, .ack = 1);
+        assert_int_equal(s->last_ttl, ttl);
+        PASS(NET_SECOND);
+    }
+}
+
 static void test_range(void **state) {
     struct script *s = *state;
     script_reach(s, TCP_ESTABLISHED);
@@ -92,8 +107,8 @@ static void test_reset_reflects(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        WITH(test_stream), WITH(test_connect),        WITH(test_ecn_bits_of_a_stream),
-        WITH(test_range),  WITH(test_reset_reflects),
+        WITH(test_stream),       WITH(test_connect), WITH(test_ecn_bits_of_a_stream),
+        WITH(test_time_to_live), WITH(test_range),   WITH(test_reset_reflects),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
