@@ -12,6 +12,7 @@
 SAME(NETHOST_INVALID, ERR_INVALID);
 SAME(NETHOST_BAD_SOCKET, ERR_BAD_HANDLE);
 SAME(NETHOST_NO_MEMORY, ERR_NO_MEMORY);
+SAME(NETHOST_QUOTA, ERR_QUOTA);
 SAME(NETHOST_TIMED_OUT, ERR_TIMED_OUT);
 SAME(NETHOST_WOULD_BLOCK, ERR_WOULD_BLOCK);
 SAME(NETHOST_TOO_MANY, ERR_TOO_MANY);
@@ -56,6 +57,13 @@ static struct net_address address_of(const uint8_t ip[4]) {
     return net_address_is_any(&address) ? none : address;
 }
 
+/* Sockets leave a quarter of the memory to the engine, so that connections can begin and end when they have
+ * filled all of theirs. */
+static uint32_t sockets_share(size_t memory) {
+    size_t share = memory / 4 * 3;
+    return share < UINT32_MAX ? (uint32_t)share : UINT32_MAX;
+}
+
 static struct net_config engine_config(const struct nethost_config *config) {
     struct net_config engine = {.mtu = config->mtu,
                                 .dhcp = config->dhcp,
@@ -63,9 +71,11 @@ static struct net_config engine_config(const struct nethost_config *config) {
                                 .prefix_length = config->prefix_length,
                                 .gateway = address_of(config->gateway),
                                 .sockets_max = config->sockets_max,
-                                .owner_budget = UINT32_MAX,
+                                .owner_budget = sockets_share(config->memory),
                                 .send_buffer = config->send_buffer,
                                 .receive_buffer = config->receive_buffer,
+                                .send_buffer_max = config->send_buffer_max,
+                                .receive_buffer_max = config->receive_buffer_max,
                                 .checksum_out = config->checksum_out,
                                 .segment_out = config->segment_out,
                                 .new_reno = config->new_reno,

@@ -35,6 +35,7 @@ enum nethost_error {
     NETHOST_INVALID = -1,
     NETHOST_BAD_SOCKET = -2,
     NETHOST_NO_MEMORY = -5,
+    NETHOST_QUOTA = -6, /* the same: sockets leave a quarter of the memory to the engine */
     NETHOST_TIMED_OUT = -7,
     NETHOST_WOULD_BLOCK = -9,
     NETHOST_TOO_MANY = -23,
@@ -77,7 +78,8 @@ struct nethost_config {
     uint8_t prefix_length;
     size_t memory; /* bytes for everything that the engine keeps */
     uint32_t sockets_max;
-    uint32_t send_buffer, receive_buffer; /* bytes, powers of two; 0: the engine's choice */
+    uint32_t send_buffer, receive_buffer;         /* bytes, powers of two; 0: the engine's choice */
+    uint32_t send_buffer_max, receive_buffer_max; /* what they may grow to; the same */
     bool new_reno, no_timestamps, no_sack, no_ecn, ask_ecn;
     /* Offloads: what goes out lacks its sum, or is to be cut (struct nethost_packet tells). */
     bool checksum_out, segment_out;
@@ -157,7 +159,8 @@ int nethost_listen(struct nethost *host, uint32_t socket, uint32_t backlog);
 int nethost_accept(struct nethost *host, uint32_t socket, uint32_t *connection,
                    struct nethost_endpoint *peer);
 int nethost_connect(struct nethost *host, uint32_t socket, const struct nethost_endpoint *peer);
-/* Streams. nethost_receive: 0 is the end of the stream. */
+/* Streams. nethost_receive: 0 is the end of the stream. nethost_send: NETHOST_QUOTA or NETHOST_NO_MEMORY is
+ * no end, but no event tells when there is memory again. */
 int64_t nethost_send(struct nethost *host, uint32_t socket, const void *data, size_t length);
 int64_t nethost_receive(struct nethost *host, uint32_t socket, void *data, size_t capacity);
 /* Datagrams. peer null: the connected one; where it came from is of no interest. */

@@ -12,6 +12,13 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#define RETRY_DELAY 10 /* milliseconds */
+
+/* Untouched memory costs nothing, so that all connections can have full buffers at once, and half of that
+ * again while they grow, in the three quarters that sockets may have. */
+#define BUFFER_MOST (512u << 10)
+#define MEMORY      ((size_t)CONNECTIONS_MAX * 4 * BUFFER_MOST)
+
 static const char usage[] =
     "usage: nettap [-o] [-u ADDRESS] [-g GATEWAY] [-m MTU] [-b BYTES] [-s SEED] DEVICE ADDRESS/PREFIX "
     "[SERVICE[=PORT]...]\n"
@@ -81,6 +88,9 @@ static bool read_option(struct nettap *nettap, int option) {
     case 'b':
         good = number_read(optarg, 4096, 4 << 20, &number) && (number & (number - 1)) == 0;
         config->send_buffer = config->receive_buffer = (uint32_t)number;
+        if (number > BUFFER_MOST) {
+            config->send_buffer_max = config->receive_buffer_max = (uint32_t)number;
+        }
         return good;
     case 's':
         good = number_read(optarg, 0, UINT64_MAX, &number);
@@ -168,6 +178,13 @@ static bool start(struct nettap *nettap) {
                                             nettap->config.prefix_length, nettap->config.mtu));
 }
 
+/* Milliseconds that the loop may sleep; -1: for ever. */
+static int patience(const struct nettap *nettap) {
+    int timeout = nethost_poll_timeout(nettap->host);
+    bool soon = timeout < 0 || timeout > RETRY_DELAY;
+    return nettap->services.starved && soon ? RETRY_DELAY : timeout;
+}
+
 /* Until a signal. false: until the end of the device. */
 static bool run(struct nettap *nettap) {
     struct device *device = &nettap->device;
@@ -175,8 +192,9 @@ static bool run(struct nettap *nettap) {
                               {.fd = nettap->signals, .events = POLLIN}};
     bool alive = true;
     while (alive && polls[1].revents == 0) {
-        (void)poll(polls, 2, nethost_poll_timeout(nettap->host));
+        (void)poll(polls, 2, patience(nettap));
         nethost_advance(nettap->host, nethost_clock());
+        services_retry(&nettap->services);
         alive = device_read(device, nettap->host) && device_write(device, nettap->host);
     }
     if (alive) {
@@ -193,7 +211,8 @@ int main(int count, char **arguments) {
         return 1;
     }
     nethost_defaults(&nettap->config);
-    nettap->config.memory = 64 << 20;
+    nettap->config.memory = MEMORY;
+    nettap->config.send_buffer_max = nettap->config.receive_buffer_max = BUFFER_MOST;
     nettap->config.sockets_max = 2 * KIND_COUNT + CONNECTIONS_MAX + 16;
     nettap->device.fd = -1;
     bool wanted = read_options(nettap, count, arguments), good = wanted && start(nettap);

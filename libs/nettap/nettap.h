@@ -47,6 +47,7 @@ struct connection {
     uint32_t socket; /* 0: free */
     enum kind kind;
     bool said_all;
+    bool starved;      /* there was no memory to send */
     size_t at, length; /* what of `data` is to be sent; chargen: `at` is the place in the pattern */
     uint8_t data[PIECE];
 };
@@ -56,6 +57,7 @@ struct services {
     uint16_t port[KIND_COUNT]; /* 0: not served */
     uint32_t listener[KIND_COUNT], datagrams[KIND_COUNT];
     struct connection connection[CONNECTIONS_MAX];
+    bool starved; /* any connection is: services_retry wants to be called soon */
     uint8_t pattern[95 * 74];
     uint8_t datagram[65536];
 };
@@ -66,6 +68,8 @@ bool services_choose(struct services *services, const char *word);
 int services_start(struct services *services, struct nethost *host);
 /* The instance's wake callback; the context is the struct services. */
 void services_wake(void *context, uint32_t socket, uint32_t ready);
+/* Looks after connections that had no memory to send, for no event tells of that. */
+void services_retry(struct services *services);
 /* All connections are reset: the peers hear of it if what is due is still sent. */
 void services_stop(struct services *services);
 

@@ -35,6 +35,14 @@ static void end(struct services *services, struct connection *connection) {
     connection->socket = 0;
 }
 
+/* Is nothing wrong but that there is no room, or no memory? */
+static bool may_send_later(struct services *services, struct connection *connection, int64_t error) {
+    bool starved = error == NETHOST_QUOTA || error == NETHOST_NO_MEMORY;
+    connection->starved |= starved;
+    services->starved |= starved;
+    return starved || error == NETHOST_WOULD_BLOCK;
+}
+
 /* The turns below return false when the connection is over. */
 
 static bool echo(struct services *services, struct connection *connection) {
@@ -51,7 +59,7 @@ static bool echo(struct services *services, struct connection *connection) {
         int64_t sent = nethost_send(services->host, connection->socket, connection->data + connection->at,
                                     connection->length - connection->at);
         if (sent < 0) {
-            return sent == NETHOST_WOULD_BLOCK;
+            return may_send_later(services, connection, sent);
         }
         connection->at += (size_t)sent;
     }
@@ -75,9 +83,12 @@ static size_t write_daytime(uint8_t *to, size_t capacity) {
 static bool daytime(struct services *services, struct connection *connection) {
     if (!connection->said_all) {
         size_t length = write_daytime(connection->data, sizeof connection->data);
+        int64_t sent = nethost_send(services->host, connection->socket, connection->data, length);
+        if (sent < 0) {
+            return may_send_later(services, connection, sent);
+        }
         connection->said_all = true;
-        if (nethost_send(services->host, connection->socket, connection->data, length) != (int64_t)length ||
-            nethost_shutdown(services->host, connection->socket, NETHOST_SHUT_WRITE) != NETHOST_OK) {
+        if (nethost_shutdown(services->host, connection->socket, NETHOST_SHUT_WRITE) != NETHOST_OK) {
             return false;
         }
     }
@@ -93,7 +104,7 @@ static bool chargen(struct services *services, struct connection *connection) {
                                 sizeof services->pattern - connection->at)) > 0) {
         connection->at = (connection->at + (size_t)sent) % sizeof services->pattern;
     }
-    return sent == NETHOST_WOULD_BLOCK;
+    return may_send_later(services, connection, sent);
 }
 
 static void serve(struct services *services, struct connection *connection) {
@@ -124,7 +135,7 @@ static void accept(struct services *services, enum kind kind) {
         }
         connection->socket = socket;
         connection->kind = kind;
-        connection->said_all = false;
+        connection->said_all = connection->starved = false;
         connection->at = connection->length = 0;
         serve(services, connection);
     }
@@ -188,6 +199,20 @@ void services_wake(void *context, uint32_t socket, uint32_t ready) {
     struct connection *connection = find(services, socket);
     if (connection != NULL) {
         serve(services, connection);
+    }
+}
+
+void services_retry(struct services *services) {
+    if (!services->starved) {
+        return;
+    }
+    services->starved = false;
+    for (int i = 0; i < CONNECTIONS_MAX; i++) {
+        struct connection *connection = &services->connection[i];
+        if (connection->socket != 0 && connection->starved) {
+            connection->starved = false;
+            serve(services, connection);
+        }
     }
 }
 

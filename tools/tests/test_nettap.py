@@ -4,6 +4,7 @@
 As a program it is what runs inside of a network namespace: it starts nettap, gives the tap an address and plays one
 scenario, whose name is its argument.
 """
+import contextlib
 import fcntl
 import hashlib
 import os
@@ -123,6 +124,29 @@ def resets():
             link.close()
 
 
+def greedy():
+    """Peers that send and do not read fill all their buffers: others are still served, and in the end nothing is missing."""
+    links = [connect(ECHO) for _ in range(60)]
+    sent, got = [0] * len(links), [0] * len(links)
+    for link in links:
+        link.setblocking(False)
+    end = time.monotonic() + 3
+    while time.monotonic() < end:
+        for number, link in enumerate(links):
+            with contextlib.suppress(BlockingIOError):
+                sent[number] += link.send(bytes([number]) * (1 << 16))
+    assert sum(sent) > 64 << 20
+    services()
+    end = time.monotonic() + 2 * PATIENCE
+    while got != sent and time.monotonic() < end:
+        for number, link in enumerate(links):
+            with contextlib.suppress(BlockingIOError):
+                piece = link.recv(1 << 20)
+                assert piece == bytes([number]) * len(piece) and piece
+                got[number] += len(piece)
+    assert got == sent
+
+
 def datagrams():
     """Up to the longest that there are; those beyond the MTU go in fragments, both ways."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as link:
@@ -192,7 +216,7 @@ def vanishes():
     assert nettap.wait(PATIENCE) == 1
 
 
-SCENARIOS = {function.__name__: function for function in (ping, echo, pattern, many, services, resets, datagrams, refused)}
+SCENARIOS = {function.__name__: function for function in (ping, echo, pattern, many, services, resets, greedy, datagrams, refused)}
 ALONE = {function.__name__: function for function in (ends, vanishes)}
 
 
@@ -254,32 +278,46 @@ def test_a_tap_that_vanishes():
     play("vanishes")
 
 
+MAC = bytes.fromhex("020000000099")
+ASK = (b"\xff" * 6 + MAC + bytes.fromhex("08060001080006040001") + MAC + socket.inet_aton(LINUX) + bytes(6)
+       + socket.inet_aton(OURS)).ljust(60, b"\0")
+
+
+def answers(wire, send):
+    """Whoever asks for the address is answered."""
+    wire.settimeout(PATIENCE)
+    send(ASK)
+    while (frame := wire.recv(2000))[:6] != MAC:
+        pass
+    assert frame[12:14] == b"\x08\x06" and frame[28:32] == socket.inet_aton(OURS)
+
+
 def test_frames_in_datagrams():
-    """As QEMU's dgram netdev has them, for which nobody needs rights: who asks for the address is answered."""
+    """As QEMU's dgram netdev has them, for which nobody needs rights."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as wire, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
         wire.bind(("127.0.0.1", 0))
         free.bind(("127.0.0.1", 0))
-        wire.settimeout(PATIENCE)
-        theirs = free.getsockname()[1]
+        theirs = free.getsockname()
         free.close()
-        words = [NETTAP, "-s", "1", f"udp:{theirs}:{wire.getsockname()[1]}", f"{OURS}/24", "echo"]
-        with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as nettap:
-            assert "nettap:" in nettap.stdout.readline()
-            mac = bytes.fromhex("020000000099")
-            ask = (b"\xff" * 6 + mac + bytes.fromhex("08060001080006040001") + mac + socket.inet_aton(LINUX) + bytes(6)
-                   + socket.inet_aton(OURS))
-            wire.sendto(ask.ljust(60, b"\0"), ("127.0.0.1", theirs))
-            end = time.monotonic() + PATIENCE
-            while time.monotonic() < end:
-                frame = wire.recv(2000)
-                if frame[:6] == mac:
-                    break
-            assert frame[12:14] == b"\x08\x06" and frame[28:32] == socket.inet_aton(OURS)
-            wire.sendto(b"", ("127.0.0.1", theirs))
-            wire.sendto(ask.ljust(60, b"\0"), ("127.0.0.1", theirs))
-            assert wire.recv(2000)[:6] == mac  # an empty datagram has not ended it
-            nettap.send_signal(signal.SIGTERM)
-            assert nettap.wait(PATIENCE) == 0
+        words = [NETTAP, "-s", "1", f"udp:{theirs[1]}:{wire.getsockname()[1]}", f"{OURS}/24", "echo"]
+        nettap = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+        assert "nettap:" in nettap.stdout.readline()
+        answers(wire, lambda frame: wire.sendto(frame, theirs))
+        wire.sendto(b"", theirs)    # which is not the end
+        answers(wire, lambda frame: wire.sendto(frame, theirs))
+        stop(nettap)
+
+
+def test_frames_by_a_descriptor():
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    nettap = subprocess.Popen([NETTAP, f"fd:{theirs.fileno()}", f"{OURS}/24"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              text=True, pass_fds=(theirs.fileno(),))
+    theirs.close()
+    assert "nettap:" in nettap.stdout.readline()
+    answers(ours, ours.send)
+    ours.close()
+    assert nettap.wait(PATIENCE) == 1
+    assert "the device has ended" in nettap.communicate()[1]
 
 
 @pytest.mark.parametrize("words, says", (
