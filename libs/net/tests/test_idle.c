@@ -13,8 +13,8 @@
 #define MOST       10000
 #define STAGES     4
 #define AT_ONCE    500
-#define KEYS       20
-#define SAMPLES    2
+#define KEYS       12
+#define SAMPLES    1
 #define STEPS_MOST 500000 /* a step takes some ten microseconds */
 #define MEMORY     ((size_t)64 << 20)
 #define PORT       80
@@ -216,7 +216,7 @@ static bool capture(struct pair *pair, int from, const struct net_slot *slot) {
 
 /* The number-th of `of` that stand all over the crowd. */
 static uint32_t one_of(const struct crowd *crowd, uint32_t number, uint32_t of) {
-    return (uint32_t)((uint64_t)number * (crowd->count - 1) / (of - 1));
+    return (uint32_t)((2 * (uint64_t)number + 1) * crowd->count / (2 * (uint64_t)of));
 }
 
 static void take_keys(struct crowd *crowd) {
