@@ -37,11 +37,6 @@ struct sent {
     struct sent_run run[SENT_MAX];
 };
 
-/* Bytes of memory for so many runs. */
-static inline size_t sent_size(uint32_t runs) {
-    return offsetof(struct sent, run) + runs * sizeof(struct sent_run);
-}
-
 static inline const struct sent_run *sent_run(const struct sent *sent, uint32_t index) {
     return &sent->run[sent->first + index];
 }

@@ -299,6 +299,31 @@ static void test_neighbour_states(void **state) {
     pair_stop(&pair);
 }
 
+/* What waits to leave can be asked for, and who may share a port says so. */
+static void test_datagrams_that_wait(void **state) {
+    (void)state;
+    struct pair pair;
+    net_socket_id socket;
+    int64_t value;
+    struct net_endpoint to = pair_endpoint(B, 9);
+    pair_start(&pair);
+    assert_int_equal(net_open(pair.net[A], NET_DATAGRAM, pair.owner[A], &socket), ERR_NONE);
+    assert_int_equal(net_get_option(pair.net[A], socket, NET_OPTION_REUSEPORT, &value), ERR_NONE);
+    assert_int_equal(value, 0);
+    assert_int_equal(net_set_option(pair.net[A], socket, NET_OPTION_REUSEPORT, 1), ERR_NONE);
+    assert_int_equal(net_get_option(pair.net[A], socket, NET_OPTION_REUSEPORT, &value), ERR_NONE);
+    assert_int_equal(value, 1);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(net_send_to(pair.net[A], socket, "x", 1, &to, pair.now), ERR_NONE);
+    }
+    assert_int_equal(net_get_option(pair.net[A], socket, NET_OPTION_UNACKED, &value), ERR_NONE);
+    assert_true(value > 0);
+    pair_settle(&pair);
+    assert_int_equal(net_get_option(pair.net[A], socket, NET_OPTION_UNACKED, &value), ERR_NONE);
+    assert_int_equal(value, 0);
+    pair_stop(&pair);
+}
+
 /* Between its own sockets an engine moves so many frames at a time, then lets others have a turn. */
 static void test_talking_to_itself(void **state) {
     enum { DATAGRAMS = 100 };
@@ -344,6 +369,7 @@ int main(void) {
         cmocka_unit_test(test_commit_after_the_end),
         cmocka_unit_test(test_nothing_of_ipv6),
         cmocka_unit_test(test_neighbour_states),
+        cmocka_unit_test(test_datagrams_that_wait),
         cmocka_unit_test(test_talking_to_itself),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -30,10 +30,6 @@ static inline bool mac_is_group(struct mac mac) {
     return (mac.bytes[0] & 1) != 0;
 }
 
-static inline bool mac_is_broadcast(struct mac mac) {
-    return mac_equal(mac, MAC_BROADCAST);
-}
-
 /* Neither a group nor all zeros: an address that one station can have. */
 bool mac_is_station(struct mac mac);
 
