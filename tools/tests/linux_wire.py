@@ -90,7 +90,7 @@ class Child:
     """Does what it is asked for: its methods are the words."""
 
     def __init__(self, mac):
-        self.kept = [self.listen(HOLD)]
+        self.kept, self.program = [self.listen(HOLD)], None
         self.tap = linux_end.make_tap()
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
             fcntl.ioctl(any_socket, SET_HARDWARE, linux_end.request("tap0", struct.pack("H6s", ETHER, mac)))
@@ -132,6 +132,14 @@ class Child:
 
     def hang_up(self):
         self.kept.pop().close()
+
+    def begin(self, words):
+        """Starts a program in the namespace."""
+        self.program = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+
+    def finish(self):
+        """What it has printed, when it has ended."""
+        return self.program.communicate(timeout=60)[0]
 
 
 def main():

@@ -1,13 +1,10 @@
 """How sockets behave, beside this machine's Linux: one program, compiled for both, says it line by line."""
-import pathlib
-import platform
 import re
 import subprocess
 
 import pytest
 from conftest import KINDS
-
-TOP = pathlib.Path(__file__).resolve().parents[2]
+from linux_build import compile_for_linux
 
 # What differs, and why. A line's words before the colon, as a pattern.
 DIFFERENT = {
@@ -25,16 +22,9 @@ def lines_of(output):
 
 @pytest.fixture(scope="module")
 def linux(tmp_path_factory):
-    """What this machine's Linux says. Its C library knows only the beginning of struct tcp_info: ours has all."""
-    if platform.system() != "Linux":
-        pytest.skip("needs Linux for comparison")
-    folder = tmp_path_factory.mktemp("manners")
-    (folder / "netinet").mkdir()
-    (folder / "netinet/tcp.h").write_text((TOP / "libs/posix/include/netinet/tcp.h").read_text())
-    source = TOP / "servers/tests/manners"
-    subprocess.run(["clang", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", f"-I{folder}", "-iquote", source,
-                    *source.glob("*.c"), "-o", folder / "manners"], check=True)
-    return lines_of(subprocess.run([folder / "manners"], check=True, capture_output=True, text=True, timeout=100).stdout)
+    """What this machine's Linux says."""
+    program = compile_for_linux("manners", tmp_path_factory.mktemp("manners"))
+    return lines_of(subprocess.run([program], check=True, capture_output=True, text=True, timeout=100).stdout)
 
 
 @pytest.mark.parametrize("build, cpus", KINDS[:1] + KINDS[-1:])
