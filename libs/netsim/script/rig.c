@@ -136,8 +136,7 @@ static void see_ipv4(struct rig *rig, const struct net_slot *slot, struct span p
     rig->last = ip;
     rig->quote_length = packet.length < sizeof rig->quote ? packet.length : sizeof rig->quote;
     memcpy(rig->quote, packet.data, rig->quote_length);
-    bool passed_on = rig->config.forward && ip.source != OURS;
-    if (ipv4_is_fragment(&ip) || passed_on) {
+    if (ipv4_is_fragment(&ip) || rig->passed_on) {
         return;
     }
     switch (ip.protocol) {
@@ -174,7 +173,9 @@ static void transmit_all(struct rig *rig) {
     for (int frames = 0;; frames++) {
         struct net_slot slot = {.data = data, .capacity = SLOT};
         must(frames < FRAMES_AT_ONCE, "frames without end");
+        uint64_t passed_on = net_counters(net)->ipv4_forwarded;
         if (net_transmit(net, &slot, rig->caller.now)) {
+            rig->passed_on = net_counters(net)->ipv4_forwarded != passed_on;
             see(rig, &slot);
         } else if (net_deadline(net) > rig->caller.now) {
             break;

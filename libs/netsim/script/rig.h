@@ -31,6 +31,7 @@ struct rig {
     struct ipv4_header last; /* of the last packet that the engine sent */
     uint8_t quote[60];       /* its start, without Ethernet's header */
     size_t quote_length;
+    bool passed_on; /* it was somebody else's */
     uint8_t frame[FORGE_MAX];
 };
 
