@@ -22,7 +22,7 @@ static struct outstanding *take(struct tcp *tcp, size_t size) {
 }
 
 /* What was out without a note of it, for want of memory, counts as sent twice: nothing is concluded from it.
- */
+ * What was to be sent again step by step (snd.nxt went back) is lost, and goes again as such from here on. */
 static void begin(struct tcp *tcp, struct tcb *tcb, net_time now) {
     struct outstanding *out = take(tcp, MEMORY_LEAST);
     if (out == NULL) {
@@ -36,6 +36,10 @@ static void begin(struct tcp *tcp, struct tcb *tcb, net_time now) {
     if (seq_before(tcb->snd.una, tcb->snd.max)) {
         sent_note(&out->sent, tcb->snd.una, tcb->snd.max, now);
         sent_note(&out->sent, tcb->snd.una, tcb->snd.max, now);
+    }
+    if (seq_before(tcb->snd.nxt, tcb->snd.max)) {
+        sent_lost(&out->sent, tcb->snd.nxt, tcb->snd.max);
+        tcb->snd.nxt = tcb->snd.max;
     }
     tcb->outstanding = out;
 }

@@ -281,6 +281,7 @@ static void run_timer(struct tcp *tcp, struct tcb *tcb, net_time now) {
         break;
     case TCP_TIMER_OVERRIDE:
         tcb->override = true;
+        set_timer(tcp, tcb, kind, now); /* in case that even so nothing may leave */
         tcp_check_output(tcp, tcb, now);
         break;
     case TCP_TIMER_NONE: break;

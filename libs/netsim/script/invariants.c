@@ -16,6 +16,9 @@ static const char *broken_sending(const struct tcb *tcb) {
     if (seq_after(tcb->snd.una, tcb->snd.nxt) || seq_after(tcb->snd.nxt, tcb->snd.max)) {
         return "snd.una <= snd.nxt <= snd.max";
     }
+    if (tcb->outstanding != NULL && !seq_equal(tcb->snd.nxt, tcb->snd.max)) {
+        return "what is noted is not sent again from snd.nxt on";
+    }
     uint32_t out = tcb->snd.max.value - tcb->snd.una.value;
     bool syn_out = tcb->state == TCP_SYN_SENT || tcb->state == TCP_SYN_RECEIVED;
     bool fin_out = tcb->fin_sent && seq_before_or_at(tcb->snd.una, tcb->snd.fin);
