@@ -181,6 +181,38 @@ static void be_router(void *context, struct sim_node *node, const uint8_t *frame
 
 /* ---- What must hold after each step ---- */
 
+/* What a stream tells of itself (TCP_INFO) fits together. */
+static const char *contradiction(const struct net_stream_info *info) {
+    if (info->state == TCP_LISTEN) {
+        return NULL;
+    }
+    if (info->bytes_acknowledged + info->bytes_resent > info->bytes_sent) {
+        return "more is acknowledged than was sent";
+    }
+    if (info->window_limited_us + info->buffer_limited_us > info->busy_us) {
+        return "it is held back for longer than it is busy";
+    }
+    if (info->arrived > info->out || info->lost > info->out || info->resent > info->out) {
+        return "more has a fate than is out";
+    }
+    if (info->data_segments_out > info->segments_out || info->data_segments_in > info->segments_in) {
+        return "more segments have text than there are";
+    }
+    return NULL;
+}
+
+static void check_stream(struct world *world, uint32_t index, net_socket_id socket) {
+    net_time now = sim_now(world->sim);
+    struct net_stream_info info;
+    if (net_stream_info(sim_net(world->node[index]), socket, &info, now) != ERR_NONE) {
+        return; /* it has no socket, or is none */
+    }
+    const char *what = contradiction(&info);
+    if (what != NULL) {
+        verdict_fail(&world->verdict, now, "engine %u: a stream says that %s", index + 1, what);
+    }
+}
+
 static void check_engine(struct world *world, uint32_t index) {
     const struct net *net = sim_net(world->node[index]);
     net_time now = sim_now(world->sim), deadline = net_deadline(net);
@@ -197,6 +229,7 @@ static void check_engine(struct world *world, uint32_t index) {
     uint32_t cursor = 0;
     bool waits = false;
     while (net_socket_next(net, &cursor, &info)) {
+        check_stream(world, index, info.socket);
         waits |= info.send_queued != 0 && info.state >= TCP_SYN_SENT && info.state <= TCP_LAST_ACK;
     }
     if (waits && deadline > net_time_after(now, DEADLINE)) {

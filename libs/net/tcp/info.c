@@ -65,7 +65,7 @@ static uint32_t bytes_resent(const struct sent *sent) {
 
 /* What is on its way, and what is known of it. */
 static void tell_flight(const struct tcb *tcb, struct net_stream_info *info) {
-    if (tcb->backlog != NULL) {
+    if (tcb->state == TCP_LISTEN) {
         info->out = tcb->backlog->finished_count;
         info->arrived = tcb->backlog->limit;
         return;

@@ -60,7 +60,9 @@ static void establish_active(struct tcp *tcp, struct tcb *tcb, const struct tcp_
     measure_handshake(tcb, header, now);
     tcp->progress = true;
     tcp_fast_answered(tcp, tcb, header, now);
-    ring_consume(&tcb->send.ring, header->ack.value - tcb->iss.value - 1); /* what went with the SYN */
+    uint32_t taken = header->ack.value - tcb->iss.value - 1; /* of what went with the SYN */
+    ring_consume(&tcb->send.ring, taken);
+    tcb->beside->tally.bytes_acknowledged += taken;
     if (!tcb->space_lent) {
         buffer_tidy(&tcb->send, tcp->arena, tcb->owner);
     }

@@ -209,6 +209,17 @@ static void attach_text(const struct tcb *tcb, struct tcp_departure *out, uint32
     out->payload[1] = span_of(text.data[1], text.length[1]);
 }
 
+/* Text leaves, from `seq` on; some of it may have been sent before. Before snd.max moves. */
+static void tally_text(struct tcb *tcb, struct sequence seq, uint32_t length, uint32_t size) {
+    uint32_t before = seq_before(seq, tcb->snd.max) ? tcb->snd.max.value - seq.value : 0;
+    struct tcp_tally *tally = &tcb->beside->tally;
+    uint32_t count = (length + size - 1) / size;
+    tally->segments_out += count > 1 ? count - 1 : 0; /* the first has been counted as every segment is */
+    tally->data_out += count;
+    tally->bytes_sent += length;
+    tally->bytes_resent += tcp_min(length, before);
+}
+
 /* The window in a SYN is never scaled (RFC 7323 2.2). */
 static void compose_syn(struct tcp *tcp, struct tcb *tcb, struct tcp_departure *out, net_time now) {
     bool answer = tcb->state == TCP_SYN_RECEIVED;
@@ -239,6 +250,7 @@ static void compose_syn(struct tcp *tcp, struct tcb *tcb, struct tcp_departure *
         rtt_start(&tcb->rtt, now);
     }
     attach_text(tcb, out, 0, length);
+    tally_text(tcb, seq_add(tcb->iss, 1), length, tcp_max(length, 1));
     tcb->snd.nxt = seq_add(tcb->iss, 1 + length);
     tcb->snd.max = seq_max(tcb->snd.max, tcb->snd.nxt);
 }
@@ -267,18 +279,10 @@ static void compose_probe(struct tcp *tcp, struct tcb *tcb, struct tcp_departure
     }
     fill_header(tcp, tcb, out, tcb->snd.una, TCP_ACK, now);
     struct ring_pieces byte = ring_readable(&tcb->send.ring, 0, 1);
+    tally_text(tcb, tcb->snd.una, 1, 1);
     out->payload[0] = span_of(byte.data[0], byte.length[0]);
     tcb->snd.max = seq_max(tcb->snd.max, seq_add(tcb->snd.una, 1));
     tcp->counters->tcp_zero_window_probes++;
-}
-
-static void tally_sent(struct tcb *tcb, const struct plan *plan) {
-    struct tcp_tally *tally = &tcb->beside->tally;
-    uint32_t count = (plan->length + plan->size - 1) / plan->size;
-    tally->segments_out += count > 1 ? count - 1 : 0; /* the first has been counted as every segment is */
-    tally->data_out += count;
-    tally->bytes_sent += plan->length;
-    tally->bytes_resent += plan->resend ? plan->length : 0;
 }
 
 static void count_sent(struct tcp *tcp, struct tcb *tcb, const struct plan *plan, net_time now) {
@@ -292,7 +296,7 @@ static void count_sent(struct tcp *tcp, struct tcb *tcb, const struct plan *plan
         tcp->counters->tcp_retransmits++;
         tcp_undo_resent(tcb, length, now);
     }
-    tally_sent(tcb, plan);
+    tally_text(tcb, plan->seq, plan->length, plan->size);
     if (plan->length % plan->size != 0 && !plan->resend) {
         tcb->snd.small = end;
     }

@@ -96,6 +96,10 @@ static void test_data_in_the_syn(void **state) {
     QUIET();
     STATE(TCP_ESTABLISHED);
     tells(s, 0, true);
+    struct net_stream_info info;
+    assert_int_equal(net_stream_info(s->net, s->socket, &info, s->now), ERR_NONE);
+    assert_int_equal(info.bytes_sent, 100);
+    assert_int_equal(info.bytes_acknowledged, 100);
     script_send(s, 20);
     OUT(.flags = ACK | PSH, .seq = 101, .ack = 1, .length = 20);
     IN(.flags = ACK, .seq = 1, .ack = 121, .length = 7);

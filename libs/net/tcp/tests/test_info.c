@@ -125,6 +125,12 @@ static void test_trouble(void **state) {
     PASS(2 * NET_SECOND);
     OUT(.flags = ACK, .seq = 101, .ack = 1, .length = 1);
     assert_int_equal(told(s).probes, 1);
+    assert_int_equal(told(s).bytes_sent, 301);
+    assert_int_equal(told(s).bytes_resent, 200);
+    IN(.flags = ACK, .seq = 1, .ack = 101);
+    OUT(.flags = ACK | PSH, .seq = 101, .ack = 1, .length = 10);
+    assert_int_equal(told(s).bytes_sent, 311);
+    assert_int_equal(told(s).bytes_resent, 201); /* the probe's byte; the others are new */
     assert_int_equal(told(s).timeouts, 0);
 }
 
