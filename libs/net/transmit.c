@@ -17,7 +17,7 @@ enum way_answer { WAY_READY, WAY_WAITING, WAY_NONE };
 struct way {
     struct interface *out;
     struct mac destination;
-    uint32_t source;
+    uint32_t source, next_hop;
     uint16_t mtu;       /* bytes of IP packet */
     bool local;         /* it never leaves us */
     bool dont_fragment; /* DF may be set: the path's MTU is not below what we believe */
@@ -35,6 +35,7 @@ static enum way_answer find_way(struct net *net, uint32_t source, uint32_t desti
     struct interface *out = &net->interface[path.interface];
     *way = (struct way){.out = out,
                         .source = source != 0 ? source : path.source,
+                        .next_hop = path.next_hop,
                         .mtu = out->mtu,
                         .dont_fragment = true,
                         .error = ERR_NET_UNREACHABLE};
@@ -471,6 +472,9 @@ static bool transmit_tcp(struct net *net, struct net_slot *slot, net_time now) {
         }
         tcp_set_path(net->tcp, &turn, way.mtu);
         if (tcp_compose(net->tcp, &turn, slot->capacity - ETHERNET_HEADER, &out, now)) {
+            if (out.unanswered) {
+                neighbour_suspect(&way.out->neighbours, way.next_hop, now);
+            }
             return write_segment(net, slot, &way, &out, now);
         }
     }

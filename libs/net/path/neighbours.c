@@ -144,6 +144,16 @@ void neighbour_confirm(struct neighbours *neighbours, uint32_t address, net_time
     }
 }
 
+void neighbour_suspect(struct neighbours *neighbours, uint32_t address, net_time now) {
+    struct neighbour *neighbour = find(neighbours, address, now);
+    bool calm =
+        neighbour != NULL && (neighbour->state == NEIGHBOUR_REACHABLE || neighbour->state == NEIGHBOUR_STALE);
+    if (calm) {
+        open_question(neighbour, NEIGHBOUR_PROBE, false, now);
+        refresh_deadline(neighbours);
+    }
+}
+
 /* ---- In ---- */
 
 static void queue_reply(struct neighbours *neighbours, const struct arp_packet *request) {

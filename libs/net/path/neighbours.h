@@ -72,6 +72,9 @@ enum neighbour_answer neighbour_lookup(struct neighbours *neighbours, uint32_t a
                                        net_time now);
 /* The upper layer heard from it (an ACK of new data): no need to ask (RFC 1122 2.3.2.1). */
 void neighbour_confirm(struct neighbours *neighbours, uint32_t address, net_time now);
+/* It hears nothing, though this should be the way: it is asked at once whether it is still there (RFC 1122
+ * 3.3.1.4, 4.2.3.5). */
+void neighbour_suspect(struct neighbours *neighbours, uint32_t address, net_time now);
 
 /* Takes in a packet; `routes` tells which addresses are ours. */
 void neighbours_input(struct neighbours *neighbours, const struct routes *routes,

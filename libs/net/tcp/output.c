@@ -5,6 +5,7 @@
 
 #define HEADERS      (IPV4_HEADER + TCP_HEADER)
 #define OFFLOAD_MOST (65535 - IPV4_HEADER - TCP_HEADER_MAX)
+#define R1           3 /* retransmissions, as in Linux */
 
 /* The next segment with data or FIN. */
 struct plan {
@@ -181,8 +182,10 @@ static void fill_header(const struct tcp *tcp, struct tcb *tcb, struct tcp_depar
         tcb->rcv.told = seq_max(tcb->rcv.told, seq_add(tcb->rcv.nxt, told << tcb->rcv.shift));
     }
     tcb->beside->tally.segments_out++;
-    *out = (struct tcp_departure){
-        .key = tcb->entry.key, .ttl = tcb->beside->asked.ttl, .tos = tcb->beside->asked.tos};
+    *out = (struct tcp_departure){.key = tcb->entry.key,
+                                  .ttl = tcb->beside->asked.ttl,
+                                  .tos = tcb->beside->asked.tos,
+                                  .unanswered = tcb->retries >= R1};
     out->header.source_port = tcb->entry.key.local_port;
     out->header.destination_port = tcb->entry.key.peer_port;
     out->header.seq = seq;

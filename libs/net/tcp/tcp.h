@@ -122,6 +122,7 @@ struct tcp_departure {
     struct span payload[2]; /* in the send stream; borrowed until the next call */
     uint16_t gso_size;      /* >0: payload is longer than a segment, the device must cut it */
     uint8_t ttl, tos;
+    bool unanswered; /* so often that the way is in doubt (R1 of RFC 9293 3.8.3) */
 };
 
 /* Makes the segment whose turn it is: counts as sent from then on. `room`: bytes of IP packet that there is

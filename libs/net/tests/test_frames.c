@@ -1,5 +1,5 @@
 /* test_frames.c: frames made by hand, and what the engine says to them: packets with wrong options (RFC 1122
- * 3.2.2.5), and the questions of multicast routers. */
+ * 3.2.2.5), and the questions of multicast routers; and what it does about a neighbour that says nothing. */
 #include "pair.h"
 
 #include <net/wire/checksum.h>
@@ -139,10 +139,49 @@ static void test_a_router_is_answered(void **state) {
     pair_stop(&pair);
 }
 
+/* A's frames are lost; notes when it asks for a hardware address, and whom. */
+static bool lose(struct pair *pair, int from, const struct net_slot *slot) {
+    struct heard *heard = pair->context;
+    struct ethernet_header ethernet;
+    struct span packet;
+    assert_int_equal(ethernet_parse(span_of(slot->data, slot->length), &ethernet, &packet), ERR_NONE);
+    if (from == A && ethernet.type == ETHER_ARP) {
+        heard->count++;
+        assert_false(mac_is_group(ethernet.destination)); /* the one that is known */
+        return true;
+    }
+    return from != A;
+}
+
+/* After three retransmissions the next hop is asked whether it is still there, once for each answer, and not
+ * only when it has not been heard of for long. */
+static void test_a_silent_way_is_looked_at(void **state) {
+    (void)state;
+    struct pair pair;
+    struct heard heard = {0};
+    size_t done;
+    pair_start(&pair);
+    pair_pass(&pair, 30 * NET_SECOND);
+    struct connected ends = pair_connected(&pair, 7);
+    assert_int_equal(net_send(pair.net[A], ends.a, "x", 1, &done, pair.now), ERR_NONE);
+    pair_settle(&pair); /* acknowledged: the way is good */
+    pair.context = &heard;
+    pair.carry = lose;
+    assert_int_equal(net_send(pair.net[A], ends.a, "y", 1, &done, pair.now), ERR_NONE);
+    while (net_counters(pair.net[A])->tcp_timeouts < 3) {
+        assert_int_equal(heard.count, 0);
+        assert_true(pair_jump(&pair, pair.now + 10 * NET_SECOND));
+    }
+    pair_pass(&pair, NET_SECOND / 10);
+    assert_int_equal(heard.count, 1);
+    pair_stop(&pair);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_wrong_options_are_reported),
         cmocka_unit_test(test_a_router_is_answered),
+        cmocka_unit_test(test_a_silent_way_is_looked_at),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
