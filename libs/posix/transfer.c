@@ -140,20 +140,38 @@ static enum error receive_datagram(struct open_file *file, uint8_t *buffer, size
     return error == ERR_NONE && *got < sizeof(struct tcpip_datagram) ? ERR_IO : error;
 }
 
+/* MSG_TRUNC: how long the datagram is that comes next. Who waits, waits for it here. */
+static enum error length_of_next(struct open_file *file, int flags, size_t *whole) {
+    uint8_t header[sizeof(struct tcpip_datagram)];
+    int64_t length = 0;
+    size_t got = 0;
+    enum error error = receive_datagram(file, header, 0, flags | MSG_PEEK, &got);
+    if (error == ERR_NONE) {
+        error = tcpip_get_option(file->handle, TCPIP_OPTION_READABLE, &length);
+    }
+    *whole = (size_t)length;
+    return posix_session_result(file->socket.generation, error);
+}
+
 static ssize_t receive_message(struct open_file *file, void *data, size_t length, int flags,
                                struct tcpip_endpoint *peer) {
     uint8_t near[DATAGRAM_NEAR], *buffer = near;
     struct tcpip_datagram header;
-    size_t got = 0;
+    size_t got = 0, whole = 0;
+    enum error error = (flags & MSG_TRUNC) != 0 ? length_of_next(file, flags, &whole) : ERR_NONE;
+    if (error != ERR_NONE) {
+        return posix_fail_socket(error);
+    }
     length = length < DATAGRAM_MAX ? length : DATAGRAM_MAX;
     if (sizeof header + length > sizeof near && (buffer = malloc(sizeof header + length)) == NULL) {
         return posix_fail(ERR_NO_MEMORY);
     }
-    enum error error = receive_datagram(file, buffer, length, flags, &got);
+    error = receive_datagram(file, buffer, length, flags, &got);
     if (error == ERR_NONE) {
         memcpy(&header, buffer, sizeof header);
         got -= sizeof header;
         memcpy(data, buffer + sizeof header, got);
+        got = (header.flags & TCPIP_TRUNCATED) != 0 && whole > got ? whole : got;
         *peer = header.peer;
     }
     if (buffer != near) {

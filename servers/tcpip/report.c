@@ -117,6 +117,12 @@ static void write_stream(const struct net_stream_info *i, struct text *text) {
         i->segments_in);
     say(text, " notsent:%u rcv_rtt:%u rcv_space:%u rcv_ssthresh:%u snd_wnd:%u rcv_wnd:%u\n", i->bytes_unsent,
         i->receiver_rtt_us, i->taken_a_round_trip, i->receive_limit, i->peer_window, i->offered_window);
+    say(text,
+        "      delivery_rate:%" PRIu64 "%s delivered:%u busy:%" PRIu64 "ms rwnd_limited:%" PRIu64
+        "ms sndbuf_limited:%" PRIu64 "ms reord_seen:%u dsack_dups:%u rcv_ooopack:%u\n",
+        i->delivery_rate, i->flags & 1 ? " app_limited" : "", i->delivered, i->busy_us / 1000,
+        i->window_limited_us / 1000, i->buffer_limited_us / 1000, i->reorderings, i->duplicate_reports,
+        i->out_of_order);
 }
 
 static void list_sockets(struct tcpip *tcpip, struct text *text, bool details) {

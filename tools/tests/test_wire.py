@@ -801,6 +801,20 @@ def test_window_is_not_exceeded(wire):
     peer.reset()
 
 
+def test_netstat_tells_of_a_stream(guest, wire):
+    """`netstat -e` has, below each connection, what the connection knows of itself."""
+    peer = Peer(wire, DISCARD)
+    peer.connect()
+    peer.send(ACK, bytes(10))
+    peer.acknowledged()
+    lines = guest.ok("netstat -e").splitlines()
+    place = next(n for n, line in enumerate(lines) if f":{peer.port} " in line)
+    told = " ".join(lines[place + 1:place + 4])
+    for word in ("open", "mss:1460", "bytes_received:10", "bytes_sent:0", "segs_in:2", "cwnd:10", "delivered:", "busy:0ms"):
+        assert f" {word}" in told, f"{word} is not in: {told}"
+    peer.reset()
+
+
 def test_our_window_shuts_and_opens(wire):
     """All that the guest has taken comes back when we open ours."""
     peer = connected(wire, window=0)
