@@ -360,7 +360,9 @@ static void call_resolve(struct caller *caller, struct reader *args) {
     enum net_family family = (choice & 0x40) != 0 ? NET_IPV6 : NET_IPV4;
     if ((choice & 0x80) != 0) {
         struct span bytes = read_bytes(args, args->left.length % sizeof name);
-        memcpy(name, bytes.data, bytes.length);
+        if (bytes.length != 0) {
+            memcpy(name, bytes.data, bytes.length);
+        }
         (void)!net_resolve(caller->net, caller->owner, name, family, &caller->query, caller->now);
     } else {
         (void)!net_resolve(caller->net, caller->owner, names[choice % 6], family, &caller->query,

@@ -126,7 +126,7 @@ void forge_repair(uint8_t *frame, size_t length) {
 /* ---- Segments by differences ---- */
 
 uint32_t forge_difference(uint8_t byte) {
-    int32_t value = (int8_t)byte;
+    int32_t value = byte < 128 ? byte : byte - 256;
     uint32_t size = (uint32_t)(value < 0 ? -value : value), scaled = size;
     if (size > 120) {
         scaled = (size - 119) << 28;

@@ -97,7 +97,7 @@ static enum error carry_out(handle_t server, struct command *command, const stru
 }
 
 int main(int argc, char **argv) {
-    struct command command;
+    struct command command = {.action = ACTION_HELP};
     struct links links = {.count = 0};
     char mistake[MISTAKE_SIZE];
     handle_t server = HANDLE_NONE;

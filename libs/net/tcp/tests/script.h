@@ -29,29 +29,29 @@
 #define PEER_ISN    UINT32_C(0xfffffff0) /* wraps early in every test */
 
 struct shape {
-    uint8_t flags;
     uint32_t seq, ack;
-    uint32_t window; /* IN: 0 means 65535 unless `shut`; OUT: compared if not 0 */
-    bool shut;       /* the window is 0 */
-    uint32_t length; /* bytes of text */
-    uint16_t mss;    /* 0: no option */
-    bool has_shift;
-    uint8_t shift;
-    uint16_t from;       /* IN: the peer's port; 0: PEER_PORT */
-    bool has_time;       /* OUT: the echo is compared */
+    uint32_t window;     /* IN: 0 means 65535 unless `shut`; OUT: compared if not 0 */
+    uint32_t length;     /* bytes of text */
     uint32_t time, echo; /* TSval, relative to PEER_CLOCK (IN); TSecr, to PEER_CLOCK (OUT) or as it is (IN) */
-    bool sack_ok;        /* SACK permitted */
-    uint8_t cookie;      /* of Fast Open, so many bytes; IN: 0, no option; OUT: compared in a SYN */
-    bool asks;           /* OUT: the option asks for a cookie; compared in a SYN */
     uint32_t
         blocks; /* IN: SACK blocks, relative to the engine's ISN; OUT: compared if not 0, to the peer's */
     struct shape_block {
         uint32_t start, end;
     } block[4];
-    bool bad_sum; /* IN */
-    bool any_seq; /* OUT: not compared */
-    uint16_t to;  /* IN: our port, 0: the usual one */
-    uint8_t tos;  /* of the packet; OUT: compared */
+    uint16_t mss;  /* 0: no option */
+    uint16_t from; /* IN: the peer's port; 0: PEER_PORT */
+    uint16_t to;   /* IN: our port, 0: the usual one */
+    uint8_t flags;
+    uint8_t tos; /* of the packet; OUT: compared */
+    bool shut;   /* the window is 0 */
+    bool has_shift;
+    uint8_t shift;
+    bool has_time;  /* OUT: the echo is compared */
+    bool sack_ok;   /* SACK permitted */
+    uint8_t cookie; /* of Fast Open, so many bytes; IN: 0, no option; OUT: compared in a SYN */
+    bool asks;      /* OUT: the option asks for a cookie; compared in a SYN */
+    bool bad_sum;   /* IN */
+    bool any_seq;   /* OUT: not compared */
 };
 
 struct script {

@@ -121,7 +121,7 @@ static void test_what_is_no_request(void **state) {
     } syns[] = {{ECE, 0}, {CWR, 0}, {ECE | CWR, ECN_ECT_0}, {ECE | CWR, ECN_CE}};
     struct script *s = *state;
     script_listen(s, 8);
-    for (uint16_t i = 0; i < sizeof syns / sizeof syns[0]; i++) {
+    for (size_t i = 0; i < sizeof syns / sizeof syns[0]; i++) {
         IN(.flags = SYN | syns[i].flags, .tos = syns[i].tos, .mss = MSS, .from = (uint16_t)(7000 + i));
         s->iss_known = false;
         OUT(.flags = SYN | ACK, .ack = 1);

@@ -16,7 +16,8 @@ static bool parse(const char *line) {
     char *words[32];
     int count = 0;
     strncpy(text, line, sizeof text - 1);
-    for (char *word = strtok(text, " "); word != NULL; word = strtok(NULL, " ")) {
+    char *rest = NULL;
+    for (char *word = strtok_r(text, " ", &rest); word != NULL; word = strtok_r(NULL, " ", &rest)) {
         words[count++] = word;
     }
     return parse_command(count, words, &command, mistake);
