@@ -264,7 +264,7 @@ struct tcb {
     net_time ack_at;      /* the delayed ACK; NET_NEVER: none */
     uint8_t acks_due;     /* owed at once, each by itself (RFC 5681 4.2: the peer counts duplicates) */
     bool repeated;        /* the next one answers text that was there already */
-    uint8_t quick_acks;   /* at a connection's start ACKs are not delayed */
+    uint8_t quick_acks;   /* at a connection's start, and after a loss, ACKs are not delayed */
     bool interactive : 1; /* answers carry the ACKs: delay them from the start */
     bool syn_due : 1, reset_due : 1, probe_due : 1, override : 1, cork : 1;
     bool fin_queued : 1, fin_sent : 1;

@@ -2,8 +2,9 @@
  * acknowledge (RFC 9293 3.8.6.3, RFC 5681 4.2) and how much window to tell (3.8.6.2.2). */
 #include <net/tcp/tcb.h>
 
-#define ACKS_DUE_MAX 8
-#define FEW_RANGES   26 /* in an arena's run of 256 bytes */
+#define ACKS_DUE_MAX     8
+#define FEW_RANGES       26 /* in an arena's run of 256 bytes */
+#define QUICK_AFTER_LOSS 16 /* ACKs that are not delayed once a gap is filled */
 
 void tcp_ack_now(struct tcp *tcp, struct tcb *tcb) {
     tcb->acks_due += tcb->acks_due == 0;
@@ -78,6 +79,8 @@ static uint32_t note_arrival(struct tcp *tcp, struct tcb *tcb, uint32_t offset, 
     if (gaps_empty(&tcb->reassembly->gaps)) {
         arena_give(tcp->arena, NET_OWNER_ENGINE, tcb->reassembly);
         tcb->reassembly = NULL;
+        /* After a loss few segments are on their way, and each delay is a pause of the peer's. */
+        tcb->quick_acks = (uint8_t)tcp_max(tcb->quick_acks, QUICK_AFTER_LOSS);
     }
     return arrived;
 }

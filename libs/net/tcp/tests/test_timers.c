@@ -366,6 +366,26 @@ static void test_ack_is_delayed(void **state) {
     assert_int_equal(net_deadline(s->net), NET_NEVER);
 }
 
+/* The peer has few segments on their way then, and needs each ACK. */
+static void test_ack_is_quick_after_a_loss(void **state) {
+    struct script *s = *state;
+    script_reach(s, TCP_ESTABLISHED);
+    uint32_t seq = use_quick_acks(s);
+    IN(.flags = ACK, .seq = seq + 1000, .ack = 1, .length = 1000);
+    OUT(.flags = ACK, .seq = 1, .ack = seq);
+    IN(.flags = ACK, .seq = seq, .ack = 1, .length = 1000);
+    seq += 2000;
+    OUT(.flags = ACK, .seq = 1, .ack = seq);
+    for (int i = 0; i < 15; i++) { /* one was that which told of the gap's end */
+        IN(.flags = ACK, .seq = seq, .ack = 1, .length = 1000);
+        seq += 1000;
+        OUT(.flags = ACK, .seq = 1, .ack = seq);
+        script_read(s, 1000);
+    }
+    IN(.flags = ACK, .seq = seq, .ack = 1, .length = 1000);
+    QUIET();
+}
+
 static void test_every_second_is_acknowledged(void **state) {
     struct script *s = *state;
     script_reach(s, TCP_ESTABLISHED);
@@ -451,6 +471,7 @@ int main(void) {
         WITH(test_keepalive_unanswered),
         WITH(test_keepalive_is_answered),
         WITH(test_ack_is_delayed),
+        WITH(test_ack_is_quick_after_a_loss),
         WITH(test_every_second_is_acknowledged),
         WITH(test_batch),
         WITH(test_answer_carries_the_ack),
