@@ -318,8 +318,8 @@ void tcp_abort(struct tcp *tcp, struct tcb *tcb) {
     if (tcb->state == TCP_LISTEN) {
         stop_listening(tcp, tcb);
     }
-    if (tcb->state == TCP_TIME_WAIT) {
-        tcp_release(tcp, tcb);
+    if (tcb->state == TCP_TIME_WAIT || tcb->state == TCP_CLOSED) {
+        tcp_release(tcp, tcb); /* a reset that is due keeps its turn */
     } else {
         tcp_end_with_reset(tcp, tcb, ERR_NONE);
     }

@@ -177,11 +177,42 @@ static void test_a_silent_way_is_looked_at(void **state) {
     pair_stop(&pair);
 }
 
+static bool lose_all(struct pair *pair, int from, const struct net_slot *slot) {
+    (void)pair;
+    (void)from;
+    (void)slot;
+    return false;
+}
+
+/* A connection that has given up waits with its reset for the neighbour's address; its user dies meanwhile,
+ * and nothing of it is left in the end (pair_stop looks). */
+static void test_a_reset_waits_while_its_user_dies(void **state) {
+    static const enum net_option options[] = {NET_OPTION_KEEPIDLE, NET_OPTION_KEEPINTVL, NET_OPTION_KEEPCNT,
+                                              NET_OPTION_KEEPALIVE};
+    (void)state;
+    struct pair pair;
+    pair_start(&pair);
+    pair_pass(&pair, 30 * NET_SECOND);
+    struct connected ends = pair_connected(&pair, 7);
+    for (size_t i = 0; i < sizeof options / sizeof options[0]; i++) {
+        assert_int_equal(net_set_option(pair.net[A], ends.a, options[i], 1), ERR_NONE);
+    }
+    pair.carry = lose_all;
+    net_neighbour_flush(pair.net[A], pair.now);
+    while ((net_ready(pair.net[A], ends.a) & NET_READY_ERROR) == 0) {
+        assert_true(pair_jump(&pair, pair.now + 10 * NET_SECOND));
+    }
+    assert_int_equal(net_counters(pair.net[A])->tcp_resets_out, 0); /* it waits */
+    assert_int_equal(net_abort(pair.net[A], ends.a, pair.now), ERR_NONE);
+    pair_stop(&pair);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_wrong_options_are_reported),
         cmocka_unit_test(test_a_router_is_answered),
         cmocka_unit_test(test_a_silent_way_is_looked_at),
+        cmocka_unit_test(test_a_reset_waits_while_its_user_dies),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
