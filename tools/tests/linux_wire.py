@@ -14,11 +14,12 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import linux_end  # noqa: E402
-from wire import Wire  # noqa: E402
+from wire import LIMIT, Wire  # noqa: E402
 
 SET_HARDWARE, ETHER = 0x8924, 1
 DISCARD, DAYTIME, HOLD = 9, 13, 1007
@@ -65,6 +66,26 @@ class LinuxWire(Wire):
         self.child.stdin.write(json.dumps([what, *words]) + "\n")
         self.child.stdin.flush()
         return json.loads(self.child.stdout.readline())
+
+    def is_busy(self):
+        """Does any thread of the child run, or want to? What arrives for a socket that it is at work on is answered only
+        when it lets go of it."""
+        for thread in pathlib.Path(f"/proc/{self.child.pid}/task").iterdir():
+            try:
+                state = (thread / "stat").read_text().rpartition(")")[2].split()[0]
+            except OSError:         # it has ended meanwhile
+                continue
+            if state in "RD":
+                return True
+        return False
+
+    def settle(self):
+        """As with the guest, but for what waits until the child is at rest."""
+        seen = super().settle()
+        deadline = time.monotonic() + LIMIT
+        while self.is_busy():
+            assert time.monotonic() < deadline, "the child is never at rest"
+        return seen + super().settle()
 
     def close(self):
         self.child.stdin.close()
