@@ -51,6 +51,11 @@ static inline net_time net_time_min(net_time a, net_time b) {
 }
 
 /* now + delay, without running past the end of time. */
+/* Whole milliseconds, modulo 2^32. */
+static inline uint32_t net_milliseconds(net_time time) {
+    return (uint32_t)(time / (NET_SECOND / 1000));
+}
+
 static inline net_time net_time_after(net_time now, net_time delay) {
     return delay > NET_NEVER - now ? NET_NEVER : now + delay;
 }

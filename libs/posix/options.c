@@ -78,18 +78,17 @@ static int idle_place(int type, int level, int name) {
     return i;
 }
 
-static int result_of(struct open_file *file, enum error error) {
-    error = posix_session_result(file->socket.generation, error);
-    if (error == ERR_NOT_SUPPORTED) {
-        errno = ENOPROTOOPT;
-        return -1;
-    }
-    return error == ERR_NONE ? 0 : posix_fail_socket(error);
-}
-
 static int refuse(int number) {
     errno = number;
     return -1;
+}
+
+int posix_option_result(const struct open_file *file, enum error error) {
+    error = posix_session_result(file->socket.generation, error);
+    if (error == ERR_NOT_SUPPORTED || error == ERR_WRONG_TYPE) {
+        return refuse(ENOPROTOOPT);
+    }
+    return error == ERR_NONE ? 0 : posix_fail_socket(error);
 }
 
 /* ---- Setting ---- */
@@ -202,7 +201,7 @@ static int set_number(struct open_file *file, int level, int name, const void *v
     if (option == NULL) {
         return refuse(ENOPROTOOPT);
     }
-    int result = result_of(file, tcpip_set_option(file->handle, option->option, number));
+    int result = posix_option_result(file, tcpip_set_option(file->handle, option->option, number));
     if (result == 0) {
         remember(&file->socket, option->option, number);
     }
@@ -317,7 +316,7 @@ static int get_number(struct open_file *file, int level, int name, void *value, 
     } else if (idle >= 0) {
         number = file->socket.idle[idle] ^ idle_options[idle].usual;
     } else if (option != NULL) {
-        result = result_of(file, tcpip_get_option(file->handle, option->option, &number));
+        result = posix_option_result(file, tcpip_get_option(file->handle, option->option, &number));
     } else {
         return refuse(ENOPROTOOPT);
     }

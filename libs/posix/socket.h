@@ -21,6 +21,8 @@ bool posix_endpoint_of(const struct sockaddr *address, socklen_t length, struct 
 /* Cut at *length, which becomes the full length; address may be null. */
 void posix_endpoint_store(const struct tcpip_endpoint *endpoint, struct sockaddr *address, socklen_t *length);
 
+/* What setsockopt() and getsockopt() return for the server's answer. */
+int posix_option_result(const struct open_file *file, enum error error);
 /* Hands an option out, cut at the length that the caller has room for; as getsockopt(). */
 int posix_give_option(const void *from, size_t size, void *value, socklen_t *length);
 

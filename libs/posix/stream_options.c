@@ -1,7 +1,6 @@
 /* stream_options.c: the options of TCP that are no numbers: TCP_INFO, whose layout tcpip uses too (only the
  * states have other numbers), and TCP_CONGESTION, a name. */
 #include "socket.h"
-#include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
@@ -21,19 +20,10 @@ bool posix_is_stream_option(int level, int name) {
     return level == IPPROTO_TCP && (name == TCP_INFO || name == TCP_CONGESTION);
 }
 
-static int result_of(const struct open_file *file, enum error error) {
-    error = posix_session_result(file->socket.generation, error);
-    if (error == ERR_NOT_SUPPORTED || error == ERR_WRONG_TYPE) {
-        errno = ENOPROTOOPT;
-        return -1;
-    }
-    return error == ERR_NONE ? 0 : posix_fail_socket(error);
-}
-
 int posix_set_stream_option(struct open_file *file, int name, const void *value, socklen_t length) {
     char wanted[TCP_CA_NAME_MAX] = "";
     if (name != TCP_CONGESTION) {
-        return result_of(file, ERR_NOT_SUPPORTED);
+        return posix_option_result(file, ERR_NOT_SUPPORTED);
     }
     if (length == 0) {
         return posix_fail(ERR_INVALID);
@@ -41,7 +31,7 @@ int posix_set_stream_option(struct open_file *file, int name, const void *value,
     strncpy(wanted, value, length < sizeof wanted ? length : sizeof wanted - 1);
     for (int64_t i = 0; i < 2; i++) {
         if (strcmp(wanted, controls[i]) == 0) {
-            return result_of(file, tcpip_set_option(file->handle, TCPIP_OPTION_CONGESTION, i));
+            return posix_option_result(file, tcpip_set_option(file->handle, TCPIP_OPTION_CONGESTION, i));
         }
     }
     return posix_fail(ERR_NOT_FOUND); /* ENOENT, as Linux has it */
@@ -73,6 +63,6 @@ int posix_get_stream_option(struct open_file *file, int name, void *value, sockl
         from = controls[control == 1];
         size = sizeof controls[0];
     }
-    int result = result_of(file, error);
+    int result = posix_option_result(file, error);
     return result != 0 ? result : posix_give_option(from, size, value, length);
 }

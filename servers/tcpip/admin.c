@@ -40,7 +40,7 @@ static void on_links(void *context, struct request *request) {
     put(&out, &loopback, sizeof loopback);
     for (uint32_t i = 0; net_interface_at(out.tcpip->net, i, &interface); i++) {
         const struct link *card = &out.tcpip->link[i];
-        bool running = card->device.open && card->up;
+        bool running = card->device.open && card->device.info.link_up != 0;
         struct netadmin_link link = {.number = LINK_FIRST + i,
                                      .flags = NETADMIN_UP | (running && interface.up ? NETADMIN_RUNNING : 0),
                                      .mtu = interface.mtu};

@@ -21,20 +21,20 @@ void batch_follow_device(struct link *link) {
     config->mtu = info->mtu >= 576 && info->mtu <= MTU_MOST ? info->mtu : 1500;
     config->checksum_out = (info->offloads & NETDEV_CHECKSUM_OUT) != 0;
     config->segment_out = config->checksum_out && (info->offloads & NETDEV_SEGMENT_OUT) != 0;
-    link->up = info->link_up != 0;
 }
 
 void batch_link_changed(struct tcpip *tcpip, unsigned number) {
     struct link *link = &tcpip->link[number];
+    struct net_interface before;
+    bool is_new = !net_interface_at(tcpip->net, number, &before);
     batch_follow_device(link);
-    /* Both errors cannot be: the configuration keeps to the engine's bounds, the address is the link's first.
-     */
-    (void)!net_interface_link(tcpip->net, number, &link->config, link->up, tcpip_now());
-    if (number != 0 && !link->used && link->config.address.family != 0) {
-        (void)!net_address_add(tcpip->net, number, &link->config.address, link->config.prefix_length,
-                               tcpip_now());
+    /* The configuration keeps to the engine's bounds. */
+    (void)!net_interface_link(tcpip->net, number, &link->config, link->device.info.link_up != 0, tcpip_now());
+    if (is_new && link->config.address.family != 0 &&
+        net_address_add(tcpip->net, number, &link->config.address, link->config.prefix_length, tcpip_now()) !=
+            ERR_NONE) {
+        log_line("%s does not get its address", link->device.name);
     }
-    link->used = true;
 }
 
 void batch_set_forwarding(struct tcpip *tcpip, bool on) {

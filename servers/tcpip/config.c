@@ -83,19 +83,26 @@ enum error config_parse_second(const char *text, struct net_config *config) {
     return ERR_NONE;
 }
 
+/* One digit, and no more than `most`; negative: it is not. */
+static int parse_digit(const char *text, char most) {
+    return text[0] >= '0' && text[0] <= most && text[1] == '\0' ? text[0] - '0' : -1;
+}
+
 enum error config_parse_forward(const char *text, struct net_config *config) {
-    if (text[0] < '0' || text[0] > '1' || text[1] != '\0') {
+    int digit = parse_digit(text, '1');
+    if (digit < 0) {
         return ERR_MALFORMED;
     }
-    config->forward = text[0] == '1';
+    config->forward = digit == 1;
     return ERR_NONE;
 }
 
 enum error config_parse_ecn(const char *text, struct net_config *config) {
-    if (text[0] < '0' || text[0] > '2' || text[1] != '\0') {
+    int digit = parse_digit(text, '2');
+    if (digit < 0) {
         return ERR_MALFORMED;
     }
-    config->no_ecn = text[0] == '0';
-    config->ask_ecn = text[0] == '1';
+    config->no_ecn = digit == 0;
+    config->ask_ecn = digit == 1;
     return ERR_NONE;
 }

@@ -155,8 +155,8 @@ static void write_streams(struct tcpip *tcpip, struct text *text) {
 static void write_link(const struct link *link, const struct net_interface *interface, struct text *text) {
     const uint8_t *m = interface->mac;
     say(text, "link      %s\nmac       %02x:%02x:%02x:%02x:%02x:%02x\nmtu       %u\noffloads  0x%x\n",
-        link->device.open ? (link->up ? "up" : "down") : "no driver", m[0], m[1], m[2], m[3], m[4], m[5],
-        interface->mtu, link->device.open ? link->device.info.offloads : 0);
+        link->device.open ? (link->device.info.link_up != 0 ? "up" : "down") : "no driver", m[0], m[1], m[2],
+        m[3], m[4], m[5], interface->mtu, link->device.open ? link->device.info.offloads : 0);
 }
 
 /* The first link, and what DHCP and DNS know by it; then the others. */

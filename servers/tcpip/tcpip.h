@@ -87,8 +87,6 @@ struct tcpip_counters {
 struct link {
     struct device device;
     struct net_config config; /* the first one's: of the whole engine */
-    bool up;
-    bool used; /* the engine knows of it */
 };
 
 struct tcpip {

@@ -4,7 +4,6 @@
 
 #define THRESHOLD_NONE INT32_MAX /* as Linux shows it */
 #define REORDERING     3         /* segments that may overtake one before it counts as lost */
-#define MILLISECOND    (NET_SECOND / 1000)
 
 void tcp_info(const struct tcb *tcb, struct tcp_info *info) {
     *info = (struct tcp_info){.key = tcb->entry.key,
@@ -22,10 +21,6 @@ void tcp_info(const struct tcb *tcb, struct tcp_info *info) {
 static uint32_t segments(const struct tcb *tcb, uint32_t bytes) {
     uint32_t mss = tcp_max(tcb->snd.mss, 1);
     return bytes / mss + (bytes % mss != 0);
-}
-
-static uint32_t moment(net_time time) {
-    return (uint32_t)(time / MILLISECOND);
 }
 
 static bool waits_for_ack(const struct tcb *tcb) {
@@ -52,17 +47,6 @@ static uint8_t options(const struct tcb *tcb) {
                      (tcb->beside->tally.syn_data ? NET_STREAM_SYN_DATA : 0));
 }
 
-/* Of what is on its way, what was sent before. */
-static uint32_t bytes_resent(const struct sent *sent) {
-    uint32_t bytes = 0;
-    for (uint32_t i = 0; i < sent->count; i++) {
-        const struct sent_run *run = sent_run(sent, i);
-        bool again = run->resent && run->state == SENT_OUT;
-        bytes += again ? sent_end(sent, i).value - run->start.value : 0;
-    }
-    return bytes;
-}
-
 /* What is on its way, and what is known of it. */
 static void tell_flight(const struct tcb *tcb, struct net_stream_info *info) {
     if (tcb->state == TCP_LISTEN) {
@@ -75,7 +59,7 @@ static void tell_flight(const struct tcb *tcb, struct net_stream_info *info) {
         const struct sent *sent = &tcb->outstanding->sent;
         info->arrived = segments(tcb, sent->bytes[SENT_ARRIVED]);
         info->lost = segments(tcb, sent->bytes[SENT_LOST]);
-        info->resent = segments(tcb, bytes_resent(sent));
+        info->resent = segments(tcb, tcp_resent_out(tcb));
     }
     info->bytes_unsent = tcp_unsent(tcb);
 }
@@ -115,9 +99,9 @@ static void tell_receiving(const struct tcp *tcp, const struct tcb *tcb, struct 
 static void tell_tally(const struct tcb *tcb, struct net_stream_info *info, net_time now) {
     const struct tcp_tally *tally = &tcb->beside->tally;
     net_time sent = tcb->congestion.last_sent;
-    info->since_data_sent_ms = sent != 0 ? moment(now - sent) : 0;
-    info->since_data_received_ms = tally->data_came != 0 ? moment(now) - tally->data_came : 0;
-    info->since_ack_received_ms = tally->ack_came != 0 ? moment(now) - tally->ack_came : 0;
+    info->since_data_sent_ms = sent != 0 ? net_milliseconds(now - sent) : 0;
+    info->since_data_received_ms = tally->data_came != 0 ? net_milliseconds(now) - tally->data_came : 0;
+    info->since_ack_received_ms = tally->ack_came != 0 ? net_milliseconds(now) - tally->ack_came : 0;
     info->bytes_acknowledged = tally->bytes_acknowledged;
     info->bytes_received = tally->bytes_received;
     info->bytes_sent = tally->bytes_sent;

@@ -537,7 +537,7 @@ static void tally_arrival(struct tcb *tcb, const struct tcp_segment *segment, ne
     uint32_t count = size != 0 ? (length + size - 1) / size : 1;
     tally->segments_in += tcp_max(count, 1);
     tally->data_in += length != 0 ? count : 0;
-    uint32_t moment = (uint32_t)(now / (NET_SECOND / 1000));
+    uint32_t moment = net_milliseconds(now);
     tally->data_came = length != 0 ? moment : tally->data_came;
     tally->ack_came = (segment->header.flags & TCP_ACK) != 0 ? moment : tally->ack_came;
 }

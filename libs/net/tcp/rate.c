@@ -64,15 +64,11 @@ static enum tcp_held held_by(const struct tcb *tcb) {
     return by_peer && !by_network ? TCP_HELD_WINDOW : TCP_HELD_NOT;
 }
 
-static uint32_t milliseconds(net_time now) {
-    return (uint32_t)(now / MILLISECOND);
-}
-
 void tcp_held_look(struct tcb *tcb, net_time now) {
     struct tcp_tally *tally = &tcb->beside->tally;
     enum tcp_held held = held_by(tcb);
     if (held != tally->held_by) {
-        uint32_t moment = milliseconds(now);
+        uint32_t moment = net_milliseconds(now);
         tally->held[tally->held_by] += moment - tally->held_since;
         tally->held_since = moment;
         tally->held_by = (uint8_t)held;
@@ -82,6 +78,6 @@ void tcp_held_look(struct tcb *tcb, net_time now) {
 uint64_t tcp_held_time(const struct tcb *tcb, enum tcp_held held, net_time now) {
     const struct tcp_tally *tally = &tcb->beside->tally;
     bool runs = tally->held_by == held && tcb->state != TCP_CLOSED && tcb->state != TCP_TIME_WAIT;
-    uint32_t time = tally->held[held] + (runs ? milliseconds(now) - tally->held_since : 0);
+    uint32_t time = tally->held[held] + (runs ? net_milliseconds(now) - tally->held_since : 0);
     return (uint64_t)time * MILLISECOND;
 }

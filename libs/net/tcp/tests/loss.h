@@ -30,12 +30,6 @@ static inline int loss_setup(void **state) {
     return 0;
 }
 
-static inline int loss_teardown(void **state) {
-    script_stop(*state);
-    free(*state);
-    return 0;
-}
-
 static inline void take_full(struct script *s, uint32_t segment, uint32_t count) {
     for (uint32_t i = 0; i < count; i++) {
         OUT(.flags = ACK, .seq = AT(segment + i), .ack = 1, .length = MSS);

@@ -68,6 +68,19 @@ void script_start(struct script *script) {
     script_start_with(script, &config);
 }
 
+int script_setup(void **state) {
+    struct script *script = malloc(sizeof *script);
+    script_start(script);
+    *state = script;
+    return 0;
+}
+
+int script_teardown(void **state) {
+    script_stop(*state);
+    free(*state);
+    return 0;
+}
+
 void script_stop(struct script *script) {
     struct tcp_header header;
     struct span text;

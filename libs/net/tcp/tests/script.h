@@ -75,6 +75,9 @@ void script_start_with(struct script *script, const struct net_config *config);
 struct net_config script_config(void);
 /* Closes all, lets TIME_WAIT pass, and checks that nothing is left in use. */
 void script_stop(struct script *script);
+/* Both for cmocka: a script in *state, as script_start makes it, and its end. */
+int script_setup(void **state);
+int script_teardown(void **state);
 
 void script_in(struct script *script, struct shape shape);
 void script_out(struct script *script, const char *where, int line, struct shape shape);

@@ -1,19 +1,6 @@
 /* test_blocks.c: what SACK tells the peer (RFC 2018, RFC 2883). */
 #include "script.h"
 
-static int setup(void **state) {
-    struct script *s = malloc(sizeof *s);
-    script_start(s);
-    *state = s;
-    return 0;
-}
-
-static int teardown(void **state) {
-    script_stop(*state);
-    free(*state);
-    return 0;
-}
-
 static void establish(struct script *s, bool with_time) {
     struct net_endpoint peer;
     script_listen(s, 8);
@@ -130,7 +117,7 @@ static void test_text_makes_room(void **state) {
     OUT(.flags = ACK, .seq = 1437, .ack = 1, .length = 1436);
 }
 
-#define WITH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define WITH(test) cmocka_unit_test_setup_teardown(test, script_setup, script_teardown)
 
 int main(void) {
     const struct CMUnitTest tests[] = {

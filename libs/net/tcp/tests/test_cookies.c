@@ -8,19 +8,6 @@
 #define MSS   1460
 #define STAMP 12
 
-static int setup(void **state) {
-    struct script *s = malloc(sizeof *s);
-    script_start(s);
-    *state = s;
-    return 0;
-}
-
-static int teardown(void **state) {
-    script_stop(*state);
-    free(*state);
-    return 0;
-}
-
 static void forget_all(struct script *s) {
     struct tcp_header header;
     struct span text;
@@ -398,7 +385,7 @@ static void test_random_acks(void **state) {
     assert_int_equal(net_counters(s->net)->tcp_cookies_failed, 20000);
 }
 
-#define WITH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define WITH(test) cmocka_unit_test_setup_teardown(test, script_setup, script_teardown)
 
 int main(void) {
     const struct CMUnitTest tests[] = {

@@ -41,12 +41,6 @@ static int setup_cutting(void **state) {
     return 0;
 }
 
-static int teardown(void **state) {
-    script_stop(*state);
-    free(*state);
-    return 0;
-}
-
 static void accept_one(struct script *s) {
     struct net_endpoint peer;
     assert_int_equal(net_accept(s->net, s->listener, s->owner, &s->socket, &peer), ERR_NONE);
@@ -435,10 +429,10 @@ static void test_timeout_says_cwr(void **state) {
     assert_true(after >= 2 * MSS);
 }
 
-#define WITH(test)          cmocka_unit_test_setup_teardown(test, setup, teardown)
-#define WITH_ASKING(test)   cmocka_unit_test_setup_teardown(test, setup_asking, teardown)
-#define WITH_REFUSING(test) cmocka_unit_test_setup_teardown(test, setup_refusing, teardown)
-#define WITH_CUTTING(test)  cmocka_unit_test_setup_teardown(test, setup_cutting, teardown)
+#define WITH(test)          cmocka_unit_test_setup_teardown(test, setup, script_teardown)
+#define WITH_ASKING(test)   cmocka_unit_test_setup_teardown(test, setup_asking, script_teardown)
+#define WITH_REFUSING(test) cmocka_unit_test_setup_teardown(test, setup_refusing, script_teardown)
+#define WITH_CUTTING(test)  cmocka_unit_test_setup_teardown(test, setup_cutting, script_teardown)
 
 int main(void) {
     const struct CMUnitTest tests[] = {

@@ -8,19 +8,6 @@
 #define FIRST  (MSS - 40) /* text in a SYN with any options */
 #define MINUTE (60 * NET_SECOND)
 
-static int setup(void **state) {
-    struct script *s = malloc(sizeof *s);
-    script_start(s);
-    *state = s;
-    return 0;
-}
-
-static int teardown(void **state) {
-    script_stop(*state);
-    free(*state);
-    return 0;
-}
-
 /* The next connection: what connect says. */
 static enum error begin(struct script *s, bool fast) {
     struct net_endpoint peer = {{NET_IPV4, {10, 0, 0, 2}}, PEER_PORT}, local;
@@ -337,7 +324,7 @@ static void test_table_is_bounded(void **state) {
     free(tcp);
 }
 
-#define WITH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define WITH(test) cmocka_unit_test_setup_teardown(test, script_setup, script_teardown)
 
 int main(void) {
     const struct CMUnitTest tests[] = {

@@ -15,12 +15,6 @@ static int setup(void **state) {
     return 0;
 }
 
-static int teardown(void **state) {
-    script_stop(*state);
-    free(*state);
-    return 0;
-}
-
 /* `count` full segments from the one that starts at `seq` on. */
 static void take_full(struct script *s, uint32_t seq, uint32_t count) {
     for (uint32_t i = 0; i < count; i++) {
@@ -368,8 +362,8 @@ static void test_limited_and_fast_retransmit(void **state) {
     assert_int_equal(net_counters(s->net)->tcp_timeouts, 0);
 }
 
-static void test_partial_ack(void **state) {
-    struct script *s = *state;
+/* Ten segments are out, and the first of them goes again. */
+static void lose_the_first(struct script *s) {
     script_reach(s, TCP_ESTABLISHED);
     script_send(s, 10 * MSS);
     take_full(s, 1, 10);
@@ -377,6 +371,11 @@ static void test_partial_ack(void **state) {
         duplicate(s, 1);
     }
     take_full(s, 1, 1);
+}
+
+static void test_partial_ack(void **state) {
+    struct script *s = *state;
+    lose_the_first(s);
     IN(.flags = ACK, .seq = 1, .ack = 1 + 4 * MSS); /* the next hole */
     take_full(s, 1 + 4 * MSS, 1);
     QUIET();
@@ -390,13 +389,7 @@ static void test_partial_ack(void **state) {
  * faster. */
 static void test_the_timer_is_impatient(void **state) {
     struct script *s = *state;
-    script_reach(s, TCP_ESTABLISHED);
-    script_send(s, 10 * MSS);
-    take_full(s, 1, 10);
-    for (int i = 0; i < 3; i++) {
-        duplicate(s, 1);
-    }
-    take_full(s, 1, 1);
+    lose_the_first(s);
     PASS(NET_SECOND / 10);
     for (uint32_t hole = 2; hole < 5; hole++) { /* 100, 180 and 260 ms after the first sending */
         IN(.flags = ACK, .seq = 1, .ack = 1 + hole * MSS);
@@ -499,7 +492,7 @@ static void test_segments_cut_by_the_device(void **state) {
     script_stop(s);
 }
 
-#define WITH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define WITH(test) cmocka_unit_test_setup_teardown(test, setup, script_teardown)
 
 int main(void) {
     const struct CMUnitTest tests[] = {

@@ -145,8 +145,8 @@ static void test_growth_after_a_timeout(void **state) {
     QUIET();
 }
 
-#define WITH(test)  cmocka_unit_test_setup_teardown(test, loss_setup, loss_teardown)
-#define PLAIN(test) cmocka_unit_test_setup_teardown(test, setup_plain, loss_teardown)
+#define WITH(test)  cmocka_unit_test_setup_teardown(test, loss_setup, script_teardown)
+#define PLAIN(test) cmocka_unit_test_setup_teardown(test, setup_plain, script_teardown)
 
 int main(void) {
     const struct CMUnitTest tests[] = {

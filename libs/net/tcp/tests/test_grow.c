@@ -23,12 +23,6 @@ static int setup(void **state) {
     return 0;
 }
 
-static int teardown(void **state) {
-    script_stop(*state);
-    free(*state);
-    return 0;
-}
-
 static void establish(struct script *s, uint16_t from, uint8_t shift, bool has_time) {
     struct net_endpoint peer;
     if (s->listener == 0) {
@@ -269,7 +263,7 @@ static void test_send_buffer_stays(void **state) {
     assert_int_equal(option(s, NET_OPTION_SNDBUF), 2 * FIRST);
 }
 
-#define WITH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define WITH(test) cmocka_unit_test_setup_teardown(test, setup, script_teardown)
 
 int main(void) {
     const struct CMUnitTest tests[] = {

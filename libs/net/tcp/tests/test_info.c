@@ -4,19 +4,6 @@
 #define MS  (NET_SECOND / 1000)
 #define MSS 1460
 
-static int setup(void **state) {
-    struct script *s = malloc(sizeof *s);
-    script_start(s);
-    *state = s;
-    return 0;
-}
-
-static int teardown(void **state) {
-    script_stop(*state);
-    free(*state);
-    return 0;
-}
-
 static struct net_stream_info told(struct script *s) {
     struct net_stream_info info;
     assert_int_equal(net_stream_info(s->net, s->socket, &info, s->now), ERR_NONE);
@@ -213,7 +200,7 @@ static void test_acks_that_wait(void **state) {
     assert_int_equal(told(s).ack_delay_us, 40 * MS);
 }
 
-#define WITH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define WITH(test) cmocka_unit_test_setup_teardown(test, script_setup, script_teardown)
 
 int main(void) {
     const struct CMUnitTest tests[] = {

@@ -5,19 +5,6 @@
 #define MS  (NET_SECOND / 1000)
 #define MSS 1460
 
-static int setup(void **state) {
-    struct script *s = malloc(sizeof *s);
-    script_start(s);
-    *state = s;
-    return 0;
-}
-
-static int teardown(void **state) {
-    script_stop(*state);
-    free(*state);
-    return 0;
-}
-
 static void set(struct script *s, enum net_option option, int64_t value) {
     assert_int_equal(net_set_option(s->net, s->socket, option, value), ERR_NONE);
 }
@@ -380,7 +367,7 @@ static void test_shared_port(void **state) {
     }
 }
 
-#define WITH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define WITH(test) cmocka_unit_test_setup_teardown(test, script_setup, script_teardown)
 
 int main(void) {
     const struct CMUnitTest tests[] = {

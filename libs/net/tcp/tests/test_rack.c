@@ -188,7 +188,7 @@ static void test_timeout_spares_the_young(void **state) {
     assert_int_equal(counters(s)->tcp_retransmits, 2);
 }
 
-#define WITH(test) cmocka_unit_test_setup_teardown(test, loss_setup, loss_teardown)
+#define WITH(test) cmocka_unit_test_setup_teardown(test, loss_setup, script_teardown)
 
 int main(void) {
     const struct CMUnitTest tests[] = {

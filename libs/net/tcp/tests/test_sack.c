@@ -298,7 +298,7 @@ static void test_fin_is_sent_again(void **state) {
     STATE(TCP_FIN_WAIT_2);
 }
 
-#define WITH(test) cmocka_unit_test_setup_teardown(test, loss_setup, loss_teardown)
+#define WITH(test) cmocka_unit_test_setup_teardown(test, loss_setup, script_teardown)
 
 int main(void) {
     const struct CMUnitTest tests[] = {

@@ -1,19 +1,6 @@
 /* test_states.c: what arrives in each state (RFC 9293 3.10.7), row by row. */
 #include "script.h"
 
-static int setup(void **state) {
-    struct script *s = malloc(sizeof *s);
-    script_start(s);
-    *state = s;
-    return 0;
-}
-
-static int teardown(void **state) {
-    script_stop(*state);
-    free(*state);
-    return 0;
-}
-
 /* ---- 3.10.7.1: CLOSED ---- */
 
 static void test_closed(void **state) {
@@ -663,7 +650,7 @@ static void test_time_wait_is_bounded(void **state) {
     assert_int_equal(script_state_of(s, 4000), TCP_TIME_WAIT);
 }
 
-#define WITH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define WITH(test) cmocka_unit_test_setup_teardown(test, script_setup, script_teardown)
 
 int main(void) {
     const struct CMUnitTest tests[] = {

@@ -145,7 +145,7 @@ static void test_probe_was_needed(void **state) {
     assert_true(window_of(s) <= before / 2);
 }
 
-#define WITH(test) cmocka_unit_test_setup_teardown(test, loss_setup, loss_teardown)
+#define WITH(test) cmocka_unit_test_setup_teardown(test, loss_setup, script_teardown)
 
 int main(void) {
     const struct CMUnitTest tests[] = {

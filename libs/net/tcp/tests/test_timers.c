@@ -3,19 +3,6 @@
 
 #define MS (NET_SECOND / 1000)
 
-static int setup(void **state) {
-    struct script *s = malloc(sizeof *s);
-    script_start(s);
-    *state = s;
-    return 0;
-}
-
-static int teardown(void **state) {
-    script_stop(*state);
-    free(*state);
-    return 0;
-}
-
 /* Wakes whenever the engine asks for it: nothing is sent before `delay` is over, and then it wants to be
  * woken. */
 static void wait_until_deadline(struct script *s, net_time delay) {
@@ -449,7 +436,7 @@ static void test_time_wait_lasts_two_msl(void **state) {
     STATE(TCP_CLOSED);
 }
 
-#define WITH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define WITH(test) cmocka_unit_test_setup_teardown(test, script_setup, script_teardown)
 
 int main(void) {
     const struct CMUnitTest tests[] = {

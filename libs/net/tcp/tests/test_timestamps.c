@@ -4,19 +4,6 @@
 #define MS  (NET_SECOND / 1000)
 #define DAY (86400 * NET_SECOND)
 
-static int setup(void **state) {
-    struct script *s = malloc(sizeof *s);
-    script_start(s);
-    *state = s;
-    return 0;
-}
-
-static int teardown(void **state) {
-    script_stop(*state);
-    free(*state);
-    return 0;
-}
-
 /* A connection with timestamps, at the peer's time 0. */
 static void establish(struct script *s) {
     struct net_endpoint peer;
@@ -211,7 +198,7 @@ static void test_time_wait(void **state) {
     OUT(.flags = SYN | ACK, .ack = 1, .has_time = true, .echo = 8);
 }
 
-#define WITH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define WITH(test) cmocka_unit_test_setup_teardown(test, script_setup, script_teardown)
 
 int main(void) {
     const struct CMUnitTest tests[] = {

@@ -6,19 +6,6 @@
 #define THROUGH  0x08
 #define WITH_ECN 0x03
 
-static int setup(void **state) {
-    struct script *s = malloc(sizeof *s);
-    script_start(s);
-    *state = s;
-    return 0;
-}
-
-static int teardown(void **state) {
-    script_stop(*state);
-    free(*state);
-    return 0;
-}
-
 static void ask_for(struct script *s, net_socket_id socket, int64_t tos) {
     assert_int_equal(net_set_option(s->net, socket, NET_OPTION_TOS, tos), ERR_NONE);
 }
@@ -103,7 +90,7 @@ static void test_reset_reflects(void **state) {
     OUT(.flags = RST | ACK, .seq = 0, .ack = 6, .tos = URGENT);
 }
 
-#define WITH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define WITH(test) cmocka_unit_test_setup_teardown(test, script_setup, script_teardown)
 
 int main(void) {
     const struct CMUnitTest tests[] = {

@@ -114,8 +114,8 @@ static void test_timeout_by_timestamps(void **state) {
     assert_int_equal(counters(s)->tcp_spurious_timeouts, 1);
 }
 
-#define WITH(test)    cmocka_unit_test_setup_teardown(test, loss_setup, loss_teardown)
-#define STAMPED(test) cmocka_unit_test_setup_teardown(test, setup_timestamps, loss_teardown)
+#define WITH(test)    cmocka_unit_test_setup_teardown(test, loss_setup, script_teardown)
+#define STAMPED(test) cmocka_unit_test_setup_teardown(test, setup_timestamps, script_teardown)
 
 int main(void) {
     const struct CMUnitTest tests[] = {

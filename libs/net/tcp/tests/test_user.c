@@ -2,19 +2,6 @@
  * behind. */
 #include "script.h"
 
-static int setup(void **state) {
-    struct script *s = malloc(sizeof *s);
-    script_start(s);
-    *state = s;
-    return 0;
-}
-
-static int teardown(void **state) {
-    script_stop(*state);
-    free(*state);
-    return 0;
-}
-
 static net_socket_id open_socket(struct script *s) {
     net_socket_id socket;
     assert_int_equal(net_open(s->net, NET_STREAM, s->owner, &socket), ERR_NONE);
@@ -717,7 +704,7 @@ static void test_time_wait_of_others(void **state) {
     assert_int_equal(net_connect(s->net, again, &peer, s->now), ERR_ADDRESS_IN_USE);
 }
 
-#define WITH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define WITH(test) cmocka_unit_test_setup_teardown(test, script_setup, script_teardown)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
