@@ -204,14 +204,14 @@ static uint8_t retry_limit(const struct tcb *tcb) {
 }
 
 /* RFC 9293 3.8.3, R2. What the user wants instead (RFC 5482) counts in time, also for probes that are
- * answered; a handshake has both limits. */
+ * answered; a handshake has both limits, and so has an orphan: nobody can give its user's place up for it. */
 static bool is_exhausted(const struct tcb *tcb, net_time now) {
     net_time limit = user_timeout(tcb);
     bool over = limit != 0 && now - tcb->beside->stalled >= limit;
     if (tcb->timer.kind == TCP_TIMER_PERSIST) {
         return over || tcb->retries >= retry_limit(tcb);
     }
-    bool by_count = limit == 0 || tcb->state < TCP_ESTABLISHED;
+    bool by_count = limit == 0 || tcb->state < TCP_ESTABLISHED || tcb->is_orphan;
     return (over && tcb->retries != 0) || (by_count && tcb->retries >= retry_limit(tcb));
 }
 
@@ -223,7 +223,7 @@ static void time_out(struct tcp *tcp, struct tcb *tcb) {
 /* RFC 6298 5.4 to 5.6. A lost SYN says nothing about a window that has not been used; it may only be small
  * (RFC 5681 3.1). */
 static void retransmit(struct tcp *tcp, struct tcb *tcb, net_time now) {
-    tcb->retries++;
+    tcb->retries += tcb->retries < UINT8_MAX;
     tcb->beside->tally.timeouts += tcb->beside->tally.timeouts < UINT16_MAX;
     tcp->counters->tcp_timeouts++;
     tcp_size_timed_out(tcp, tcb);
@@ -240,7 +240,7 @@ static void retransmit(struct tcp *tcp, struct tcb *tcb, net_time now) {
 }
 
 static void probe(struct tcp *tcp, struct tcb *tcb, net_time now) {
-    tcb->retries++;
+    tcb->retries += tcb->retries < UINT8_MAX;
     tcb->probes += tcb->probes < UINT8_MAX;
     tcb->probe_due = true;
     tcp_mark_due(tcp, tcb);

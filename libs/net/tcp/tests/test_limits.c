@@ -83,6 +83,26 @@ static void test_shorter_than_the_first_retry(void **state) {
     assert_int_equal(until_over(s, NULL), 200 * MS);
 }
 
+/* There is room for so many orphans only: the patience of a user who has gone keeps none of it. */
+static void test_timeout_of_an_orphan(void **state) {
+    struct script *s = *state;
+    script_reach(s, TCP_ESTABLISHED);
+    set(s, NET_OPTION_USER_TIMEOUT, INT32_MAX);
+    script_send(s, 10);
+    net_time began = s->now;
+    struct net_usage before, after;
+    net_usage(s->net, &before);
+    assert_int_equal(net_close(s->net, s->socket, s->now), ERR_NONE);
+    for (after = before; after.connections == before.connections; net_usage(s->net, &after)) {
+        net_time next = net_deadline(s->net);
+        assert_true(next != NET_NEVER && (next < s->now || next - began < 3600 * NET_SECOND));
+        s->now = next > s->now ? next : s->now;
+        while (script_take(s, &(struct tcp_header){0}, &(struct span){0})) {
+        }
+    }
+    assert_in_range(s->now - began, 60 * NET_SECOND, 300 * NET_SECOND);
+}
+
 static void still_shut(struct script *s) {
     IN(.flags = ACK, .seq = 1, .ack = 1, .shut = true);
 }
@@ -375,6 +395,7 @@ int main(void) {
         WITH(test_timeout_may_be_long),
         WITH(test_progress_gives_the_full_time),
         WITH(test_shorter_than_the_first_retry),
+        WITH(test_timeout_of_an_orphan),
         WITH(test_timeout_of_a_shut_window),
         WITH(test_timeout_of_a_handshake),
         WITH(test_timeout_of_keepalive),
