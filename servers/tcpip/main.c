@@ -15,7 +15,8 @@
 #define ADDRESS_PATIENCE 3000000000ull /* ns to wait for an address before serving without one */
 #define ENGINE_SHARE(quota)                                                                                  \
     ((quota) / 8 * 5) /* of the task's memory; buffers for frames and the tables have the rest */
-#define ENGINE_LEAST (2u << 20)
+#define ENGINE_LEAST   (2u << 20)
+#define RECEIVE_BUFFER (128u << 10) /* as Linux's tcp_rmem: a peer that doubles its window is not held up */
 
 /* ---- What comes ---- */
 
@@ -131,6 +132,7 @@ static enum error start_engine(struct tcpip *tcpip) {
     }
     struct net_config *config = &tcpip->link[0].config;
     config->owner_budget = (uint32_t)(size / 2);
+    config->receive_buffer = config->owner_budget >= 32 * RECEIVE_BUFFER ? RECEIVE_BUFFER : 0;
     /* A small machine has room for fewer sockets: half of the memory at most is for their fixed parts. */
     do {
         error = net_init(&tcpip->net, config, memory, size, tcpip_now());

@@ -204,6 +204,9 @@ static void acknowledged(struct tcb *tcb) {
     tcb->quick_acks -= tcb->quick_acks > 0 && tcb->acks_due > 0;
     tcb->rcv.acked = tcb->rcv.nxt;
     tcb->ack_at = NET_NEVER;
+    if (tcb->reassembly != NULL) {
+        tcb->reassembly->ack_goes_ahead = false;
+    }
 }
 
 static void attach_text(const struct tcb *tcb, struct tcp_departure *out, uint32_t offset, uint32_t length) {
@@ -265,7 +268,11 @@ static void compose_reset(const struct tcp *tcp, struct tcb *tcb, struct tcp_dep
 }
 
 static void compose_ack(const struct tcp *tcp, struct tcb *tcb, struct tcp_departure *out, net_time now) {
+    uint8_t duplicates = tcb->duplicate_due;
     fill_header(tcp, tcb, out, empty_seq(tcb), TCP_ACK, now);
+    if (tcb->reassembly != NULL && tcb->reassembly->ack_goes_ahead) {
+        out->header.options.sack_count = duplicates;
+    }
     tcb->repeated = false;
     acknowledged(tcb);
     tcb->acks_due -= tcb->acks_due > 0;

@@ -59,7 +59,9 @@ struct tcp_remnant {
 struct reassembly {
     struct sequence recent[TCP_RECENT]; /* a byte of each of the last arrivals, the newest first */
     uint8_t recent_count;
-    struct gaps gaps; /* last, for there is memory for gaps.limit ranges only */
+    bool ack_goes_ahead; /* what came before the gap is owed an ACK of its own, that does not tell of the gap
+                          */
+    struct gaps gaps;    /* last, for there is memory for gaps.limit ranges only */
 };
 
 /* The one thing that a connection waits for; never two of them. Owner: timers.c. */

@@ -50,6 +50,7 @@ static bool make_room(struct tcp *tcp, struct tcb *tcb, uint32_t ranges) {
     } else {
         tcb->reassembly->gaps.count = 0;
         tcb->reassembly->recent_count = 0;
+        tcb->reassembly->ack_goes_ahead = false;
     }
     tcb->reassembly->gaps.limit = ranges;
     arena_give(tcp->arena, NET_OWNER_ENGINE, old);
@@ -127,6 +128,11 @@ static void take_data(struct tcp *tcp, struct tcb *tcb, struct sequence seq, str
     tcb->beside->tally.out_of_order += offset != 0;
     if (arrived == 0) {
         tcp->counters->tcp_out_of_order += offset != 0;
+        /* A batch has brought text in order, and then a gap. The peer's window grows by what is acknowledged
+         * before it hears of the loss, so that is said first, as if the segments had come one by one. */
+        if (!had_gaps && tcb->reassembly != NULL) {
+            tcb->reassembly->ack_goes_ahead = tcb->acks_due != 0 && !seq_equal(tcb->rcv.acked, tcb->rcv.nxt);
+        }
         ack_duplicate(tcp, tcb);
         return;
     }

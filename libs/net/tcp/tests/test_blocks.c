@@ -106,6 +106,40 @@ static void test_duplicates_are_told_once(void **state) {
     OUT(.flags = ACK, .seq = 1, .ack = 151, .blocks = 2, .block = {{51, 101}, {301, 401}});
 }
 
+/* What came in one batch is told as if it had come one by one: what was in order first, and then the gap. */
+static void test_an_ack_goes_ahead_of_the_gap(void **state) {
+    struct script *s = *state;
+    establish(s, false);
+    arrive(s, 1);
+    arrive(s, 101);
+    arrive(s, 301); /* 201 is lost */
+    arrive(s, 401);
+    OUT(.flags = ACK, .seq = 1, .ack = 201);
+    assert_int_equal(s->last.options.sack_count, 0);
+    OUT(.flags = ACK, .seq = 1, .ack = 201, .blocks = 1, .block = {{301, 501}});
+    OUT(.flags = ACK, .seq = 1, .ack = 201, .blocks = 1, .block = {{301, 501}});
+    QUIET();
+}
+
+/* A batch that fills its own gap has none; a D-SACK is told by the first that goes. */
+static void test_a_gap_that_is_filled_at_once(void **state) {
+    struct script *s = *state;
+    establish(s, false);
+    arrive(s, 1);
+    arrive(s, 201);
+    arrive(s, 101);
+    OUT(.flags = ACK, .seq = 1, .ack = 301);
+    no_blocks(s);
+    OUT(.flags = ACK, .seq = 1, .ack = 301);
+    QUIET();
+    arrive(s, 301);
+    arrive(s, 1);
+    arrive(s, 501);
+    OUT(.flags = ACK, .seq = 1, .ack = 401, .blocks = 1, .block = {{1, 101}});
+    OUT(.flags = ACK, .seq = 1, .ack = 401, .blocks = 1, .block = {{501, 601}});
+    QUIET();
+}
+
 /* Blocks beside text: the segment is shorter by them. */
 static void test_text_makes_room(void **state) {
     struct script *s = *state;
@@ -127,6 +161,8 @@ int main(void) {
         WITH(test_a_growing_block_does_not_push_others_out),
         cmocka_unit_test(test_four_fit_and_three_beside_timestamps),
         WITH(test_duplicates_are_told_once),
+        WITH(test_an_ack_goes_ahead_of_the_gap),
+        WITH(test_a_gap_that_is_filled_at_once),
         WITH(test_text_makes_room),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
