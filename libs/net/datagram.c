@@ -29,12 +29,23 @@ void datagram_changed(struct net *net, struct udp_socket *udp) {
 }
 
 /* A group or a broadcast address, which a socket may be bound to, is no source. */
-uint32_t datagram_source(const struct net *net, const struct udp_socket *udp, uint32_t destination) {
+uint32_t datagram_source(const struct net *net, const struct udp_socket *udp, const struct udp_marks *marks,
+                         uint32_t destination) {
+    if (marks->address.family != 0) {
+        return net_ipv4_value(&marks->address);
+    }
     uint32_t bound = net_ipv4_value(&udp->local.address);
     if (ipv4_is_multicast(bound) || routes_is_broadcast(&net->routes, bound)) {
         bound = IPV4_ANY;
     }
     return bound == IPV4_ANY && ipv4_is_multicast(destination) ? udp->group_source : bound;
+}
+
+struct path datagram_path(const struct net *net, const struct udp_marks *marks, uint32_t source,
+                          uint32_t destination) {
+    return marks->interface != 0
+               ? routes_find_over(&net->routes, (uint8_t)(marks->interface - 1), destination, source)
+               : routes_find(&net->routes, destination, source);
 }
 
 enum error datagram_bind(struct net *net, struct datagram *datagram, const struct net_endpoint *local) {
@@ -46,7 +57,7 @@ enum error datagram_connect(struct net *net, struct datagram *datagram, const st
         return ERR_INVALID;
     }
     uint32_t destination = net_ipv4_value(&peer->address);
-    uint32_t source = datagram_source(net, &datagram->udp, destination);
+    uint32_t source = datagram_source(net, &datagram->udp, &UDP_UNMARKED, destination);
     if (peer->address.family != 0 && routes_find(&net->routes, destination, source).kind == PATH_NONE) {
         return ERR_NET_UNREACHABLE;
     }
@@ -105,7 +116,8 @@ static bool is_too_long(const struct net *net, const struct datagram *datagram, 
 
 /* The checks that do not need a frame: is there a way, is it allowed, does it fit? */
 static enum error check_destination(const struct net *net, const struct datagram *datagram, size_t length,
-                                    const struct net_endpoint *peer, net_time now) {
+                                    const struct net_endpoint *peer, const struct udp_marks *marks,
+                                    net_time now) {
     if (peer->address.family != NET_IPV4 || peer->port == 0) {
         return ERR_INVALID;
     }
@@ -113,18 +125,43 @@ static enum error check_destination(const struct net *net, const struct datagram
         return ERR_MESSAGE_SIZE;
     }
     uint32_t destination = net_ipv4_value(&peer->address);
-    struct path path =
-        routes_find(&net->routes, destination, datagram_source(net, &datagram->udp, destination));
+    uint32_t source = datagram_source(net, &datagram->udp, marks, destination);
+    struct path path = datagram_path(net, marks, source, destination);
     if (path.kind == PATH_BROADCAST && !datagram->udp.broadcast) {
         return ERR_NO_RIGHT;
     }
     return path.kind == PATH_NONE ? ERR_NET_UNREACHABLE : ERR_NONE;
 }
 
-enum error net_send_to(struct net *net, net_socket_id id, const void *data, size_t length,
-                       const struct net_endpoint *peer, net_time now) {
+static bool is_ours(const struct net *net, uint32_t address) {
+    return routes_is_own(&net->routes, address) || ipv4_is_loopback(address);
+}
+
+/* What the caller wants in the place of what the socket has. */
+static enum error take_marks(const struct net *net, const struct net_control *control,
+                             struct udp_marks *marks) {
+    uint32_t source = net_ipv4_value(&control->local);
+    bool given = control->local.family != 0;
+    bool link = control->interface == 0 ||
+                (control->interface <= net->interface_count && net->interface[control->interface - 1].used);
+    bool ttl = control->ttl == -1 || (control->ttl >= 1 && control->ttl <= UINT8_MAX);
+    bool tos = control->tos >= -1 && control->tos <= UINT8_MAX;
+    if (!ttl || !tos || (given && (control->local.family != NET_IPV4 || !ipv4_is_source(source)))) {
+        return ERR_INVALID;
+    }
+    *marks = (struct udp_marks){control->local, control->interface, control->ttl, control->tos};
+    return given && !is_ours(net, source) ? ERR_NET_UNREACHABLE : link ? ERR_NONE : ERR_NOT_FOUND;
+}
+
+enum error net_send_message(struct net *net, net_socket_id id, const void *data, size_t length,
+                            const struct net_endpoint *peer, const struct net_control *control,
+                            net_time now) {
     struct socket *socket;
+    struct udp_marks marks;
     enum error error = socket_of_type(net, id, NET_DATAGRAM, &socket);
+    if (error == ERR_NONE) {
+        error = take_marks(net, control, &marks);
+    }
     if (error != ERR_NONE) {
         return error;
     }
@@ -133,20 +170,35 @@ enum error net_send_to(struct net *net, net_socket_id id, const void *data, size
     if (to->port == 0 && peer == NULL) {
         return ERR_DESTINATION_REQUIRED;
     }
-    error = check_destination(net, datagram, length, to, now);
+    error = check_destination(net, datagram, length, to, &marks, now);
     if (error == ERR_NONE && datagram->udp.local.port == 0) {
         error = udp_bind(&net->udp, &datagram->udp, &(struct net_endpoint){0}, false, &net->random);
     }
     if (error == ERR_NONE) {
-        error = udp_send(&net->udp, &datagram->udp, data, length, peer);
+        error = udp_send(&net->udp, &datagram->udp, data, length, peer, &marks);
     }
     net->settled = false;
     socket_settle(socket);
     return error;
 }
 
-enum error net_receive_from(struct net *net, net_socket_id id, void *data, size_t capacity, uint32_t *flags,
-                            size_t *done, struct net_endpoint *peer) {
+enum error net_send_to(struct net *net, net_socket_id id, const void *data, size_t length,
+                       const struct net_endpoint *peer, net_time now) {
+    const struct net_control nothing = {.ttl = -1, .tos = -1};
+    return net_send_message(net, id, data, length, peer, &nothing, now);
+}
+
+/* Who is asked at a group's or at all's address answers from that which the link has. */
+static struct net_address answering_address(const struct net *net, const struct udp_marks *marks) {
+    uint32_t destination = net_ipv4_value(&marks->address);
+    return is_ours(net, destination)
+               ? marks->address
+               : net_ipv4(routes_source_of(&net->routes, (uint8_t)(marks->interface - 1)));
+}
+
+enum error net_receive_message(struct net *net, net_socket_id id, void *data, size_t capacity,
+                               uint32_t *flags, size_t *done, struct net_endpoint *peer,
+                               struct net_control *control) {
     struct socket *socket;
     enum error error = socket_of_type(net, id, NET_DATAGRAM, &socket);
     if (error != ERR_NONE) {
@@ -154,8 +206,23 @@ enum error net_receive_from(struct net *net, net_socket_id id, void *data, size_
     }
     bool truncated = false;
     bool take = (*flags & NET_PEEK) == 0;
-    error = udp_receive(&net->udp, &socket->datagram->udp, data, capacity, take, done, &truncated, peer);
+    struct udp_marks marks = UDP_UNMARKED;
+    error =
+        udp_receive(&net->udp, &socket->datagram->udp, data, capacity, take, done, &truncated, peer, &marks);
+    if (error == ERR_NONE) {
+        *control = (struct net_control){.local = answering_address(net, &marks),
+                                        .destination = marks.address,
+                                        .interface = marks.interface,
+                                        .ttl = marks.ttl,
+                                        .tos = marks.tos};
+    }
     *flags = truncated ? NET_TRUNCATED : 0;
     socket_settle(socket);
     return error;
+}
+
+enum error net_receive_from(struct net *net, net_socket_id id, void *data, size_t capacity, uint32_t *flags,
+                            size_t *done, struct net_endpoint *peer) {
+    struct net_control ignored;
+    return net_receive_message(net, id, data, capacity, flags, done, peer, &ignored);
 }

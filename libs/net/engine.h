@@ -151,5 +151,8 @@ void forward_packet(struct net *net, const struct ipv4_header *header, struct sp
 
 /* The readiness of this socket may have changed. */
 void datagram_changed(struct net *net, struct udp_socket *udp);
-/* The address that its datagram to `destination` is to leave from; 0: the route's. */
-uint32_t datagram_source(const struct net *net, const struct udp_socket *udp, uint32_t destination);
+/* The address that its datagram to `destination` is to leave from; 0: the route's. And which way. */
+uint32_t datagram_source(const struct net *net, const struct udp_socket *udp, const struct udp_marks *marks,
+                         uint32_t destination);
+struct path datagram_path(const struct net *net, const struct udp_marks *marks, uint32_t source,
+                          uint32_t destination);

@@ -179,6 +179,14 @@ enum error net_send_to(struct net *net, net_socket_id socket, const void *data, 
                        const struct net_endpoint *peer, net_time now);
 enum error net_receive_from(struct net *net, net_socket_id socket, void *data, size_t capacity,
                             uint32_t *flags, size_t *done, struct net_endpoint *peer);
+/* The same with what stands beside the bytes (sendmsg, recvmsg). ERR_INVALID, too: an address to send from
+ * that is no station's, a TTL or TOS out of range; ERR_NET_UNREACHABLE: that address is not ours;
+ * ERR_NOT_FOUND: a link that is not there. */
+enum error net_send_message(struct net *net, net_socket_id socket, const void *data, size_t length,
+                            const struct net_endpoint *peer, const struct net_control *control, net_time now);
+enum error net_receive_message(struct net *net, net_socket_id socket, void *data, size_t capacity,
+                               uint32_t *flags, size_t *done, struct net_endpoint *peer,
+                               struct net_control *control);
 
 /* ERR_NOT_CONNECTED. */
 enum error net_shutdown(struct net *net, net_socket_id socket, enum net_shutdown how, net_time now);

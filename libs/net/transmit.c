@@ -29,9 +29,8 @@ static struct mac group_mac(uint32_t address) {
         {0x01, 0x00, 0x5e, (uint8_t)(address >> 16 & 0x7f), (uint8_t)(address >> 8), (uint8_t)address}};
 }
 
-static enum way_answer find_way(struct net *net, uint32_t source, uint32_t destination, struct way *way,
-                                net_time now) {
-    struct path path = routes_find(&net->routes, destination, source);
+static enum way_answer take_path(struct net *net, struct path path, uint32_t source, uint32_t destination,
+                                 struct way *way, net_time now) {
     struct interface *out = &net->interface[path.interface];
     *way = (struct way){.out = out,
                         .source = source != 0 ? source : path.source,
@@ -64,6 +63,12 @@ static enum way_answer find_way(struct net *net, uint32_t source, uint32_t desti
     }
     net->counters.ipv4_no_way++;
     return WAY_NONE;
+}
+
+static enum way_answer find_way(struct net *net, uint32_t source, uint32_t destination, struct way *way,
+                                net_time now) {
+    struct path path = routes_find(&net->routes, destination, source);
+    return take_path(net, path, source, destination, way, now);
 }
 
 /* ---- The outer headers ---- */
@@ -290,6 +295,12 @@ static bool may_set_df(const struct way *way, uint8_t discovery) {
     return discovery >= UDP_DISCOVER_DO || (discovery == UDP_DISCOVER_WANT && way->dont_fragment);
 }
 
+static uint8_t ttl_of(const struct udp_output *output) {
+    const struct udp_socket *socket = output->socket;
+    bool group = ipv4_is_multicast(net_ipv4_value(&output->peer.address));
+    return output->marks.ttl >= 0 ? (uint8_t)output->marks.ttl : group ? socket->group_ttl : socket->ttl;
+}
+
 static bool write_datagram(struct net *net, struct net_slot *slot, struct way *way,
                            const struct udp_output *output, net_time now) {
     struct writer writer;
@@ -300,8 +311,8 @@ static bool write_datagram(struct net *net, struct net_slot *slot, struct way *w
     struct ipv4_header header = {.source = way->source,
                                  .destination = destination,
                                  .protocol = IP_UDP,
-                                 .ttl = ipv4_is_multicast(destination) ? socket->group_ttl : socket->ttl,
-                                 .tos = socket->tos,
+                                 .ttl = ttl_of(output),
+                                 .tos = output->marks.tos >= 0 ? (uint8_t)output->marks.tos : socket->tos,
                                  .dont_fragment = may_set_df(way, discovery)};
     struct udp_header ports = {.source_port = output->local.port, .destination_port = output->peer.port};
     if (!open_datagram(net, slot, way, &header, UDP_HEADER + output->payload.length, &writer, now)) {
@@ -315,7 +326,7 @@ static bool write_datagram(struct net *net, struct net_slot *slot, struct way *w
  * False: it is for nobody at all. */
 static bool judge_group(struct net *net, const struct udp_output *output, struct way *way) {
     uint32_t destination = net_ipv4_value(&output->peer.address);
-    bool group = ipv4_is_multicast(destination), at_home = group && output->socket->group_ttl == 0;
+    bool group = ipv4_is_multicast(destination), at_home = group && ttl_of(output) == 0;
     bool ours = group ? output->socket->group_loop && igmp_wants(&way->out->igmp, destination, way->source)
                       : routes_is_broadcast(&net->routes, destination);
     net->comes_back = ours && !at_home;
@@ -330,8 +341,9 @@ static bool transmit_udp(struct net *net, struct net_slot *slot, net_time now) {
     while (udp_next(&net->udp, &output)) {
         struct way way;
         uint32_t destination = net_ipv4_value(&output.peer.address);
-        uint32_t source = datagram_source(net, output.socket, destination);
-        enum way_answer answer = find_way(net, source, destination, &way, now);
+        uint32_t source = datagram_source(net, output.socket, &output.marks, destination);
+        struct path path = datagram_path(net, &output.marks, source, destination);
+        enum way_answer answer = take_path(net, path, source, destination, &way, now);
         if (answer == WAY_WAITING) {
             udp_wait(&net->udp, &output);
             continue;

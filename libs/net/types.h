@@ -29,6 +29,17 @@ struct net_endpoint {
     uint16_t port; /* host order */
 };
 
+/* What stands beside the bytes of a datagram (RFC 1122 4.1.3.5, 4.1.4; Linux's IP_PKTINFO, IP_TTL, IP_TOS).
+ */
+struct net_control {
+    struct net_address local; /* of one that came: our address to answer from; of one to be sent: the address
+                                 to send from, family 0: as the socket has it */
+    struct net_address
+        destination;   /* of one that came: what its header says, a group's or all's address too */
+    uint8_t interface; /* the link it came by, or must leave by, from 1 on; 0: the route's */
+    int16_t ttl, tos;  /* of one to be sent, -1: as the socket has them */
+};
+
 /* Where an address or a route comes from. */
 enum net_origin {
     NET_FROM_USER,   /* the configuration, or a call */
@@ -50,12 +61,12 @@ static inline net_time net_time_min(net_time a, net_time b) {
     return a < b ? a : b;
 }
 
-/* now + delay, without running past the end of time. */
 /* Whole milliseconds, modulo 2^32. */
 static inline uint32_t net_milliseconds(net_time time) {
     return (uint32_t)(time / (NET_SECOND / 1000));
 }
 
+/* now + delay, without running past the end of time. */
 static inline net_time net_time_after(net_time now, net_time delay) {
     return delay > NET_NEVER - now ? NET_NEVER : now + delay;
 }

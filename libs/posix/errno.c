@@ -54,7 +54,8 @@ int posix_socket_error_number(enum error error) {
     switch (error) {
     case ERR_DEAD: return ECONNRESET; /* tcpip has died, and the connection with it */
     case ERR_QUOTA: return ENOBUFS;
-    case ERR_CANCELLED: return EBADF; /* closed by another while we waited */
+    case ERR_NOT_FOUND: return ENODEV; /* the link that something is to leave by */
+    case ERR_CANCELLED: return EBADF;  /* closed by another while we waited */
     default: return posix_error_number(error);
     }
 }

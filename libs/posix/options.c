@@ -53,7 +53,8 @@ static const struct option *find(int level, int name) {
     return NULL;
 }
 
-/* Options that do nothing on this kind of socket: they are remembered for who reads them back. */
+/* Options that do nothing on this kind of socket, or only in recvmsg(): they are remembered for who reads
+ * them back. */
 static const struct idle_option {
     int type, level, name, usual;
 } idle_options[] = {
@@ -62,6 +63,9 @@ static const struct idle_option {
     {SOCK_DGRAM, SOL_SOCKET, SO_KEEPALIVE, 0},      {SOCK_DGRAM, SOL_SOCKET, SO_RCVLOWAT, 1},
     {SOCK_DGRAM, SOL_SOCKET, SO_LINGER, -1},        {SOCK_STREAM, IPPROTO_IP, IP_MULTICAST_LOOP, 1},
     {SOCK_STREAM, IPPROTO_IP, IP_MULTICAST_TTL, 1}, {SOCK_STREAM, IPPROTO_IP, IP_MULTICAST_ALL, 1},
+    {SOCK_STREAM, IPPROTO_IP, IP_PKTINFO, 0},       {SOCK_DGRAM, IPPROTO_IP, IP_PKTINFO, 0},
+    {SOCK_STREAM, IPPROTO_IP, IP_RECVTTL, 0},       {SOCK_DGRAM, IPPROTO_IP, IP_RECVTTL, 0},
+    {SOCK_STREAM, IPPROTO_IP, IP_RECVTOS, 0},       {SOCK_DGRAM, IPPROTO_IP, IP_RECVTOS, 0},
 };
 #define IDLE_OPTIONS ((int)(sizeof idle_options / sizeof idle_options[0]))
 _Static_assert(sizeof idle_options / sizeof idle_options[0] ==
@@ -76,6 +80,11 @@ static int idle_place(int type, int level, int name) {
         i--;
     }
     return i;
+}
+
+bool posix_tells(const struct open_file *file, int name) {
+    int place = idle_place(file->socket.type, IPPROTO_IP, name);
+    return place >= 0 && file->socket.idle[place] != 0;
 }
 
 static int refuse(int number) {
@@ -125,6 +134,9 @@ static int64_t meaning(int level, int name, int number) {
         switch (name) {
         case IP_TTL: return number == -1 ? IPDEFTTL : number;
         case IP_TOS: return number & 0xff;
+        case IP_PKTINFO:
+        case IP_RECVTTL:
+        case IP_RECVTOS:
         case IP_MULTICAST_LOOP: return number != 0;
         default: return number;
         }
@@ -132,12 +144,17 @@ static int64_t meaning(int level, int name, int number) {
     return name == TCP_NODELAY || name == TCP_CORK || name == TCP_QUICKACK ? number != 0 : number;
 }
 
+/* Is it about what recvmsg() tells? */
+static bool is_told(int name) {
+    return name == IP_PKTINFO || name == IP_RECVTTL || name == IP_RECVTOS;
+}
+
 /* An option of IP may come in a byte, and some may be left out altogether; the others are ints. */
 static bool read_number(int level, int name, const void *value, socklen_t length, int *number) {
     *number = 0;
     if (level == IPPROTO_IP && length < sizeof *number) {
         *number = length != 0 ? *(const unsigned char *)value : 0;
-        return length != 0 || name == IP_TOS || name == IP_MTU_DISCOVER;
+        return length != 0 || name == IP_TOS || name == IP_MTU_DISCOVER || is_told(name);
     }
     if (length >= sizeof *number) {
         memcpy(number, value, sizeof *number);

@@ -42,7 +42,7 @@ struct socket_state {
     unsigned linger; /* seconds for which close() waits until all is acknowledged (SO_LINGER) */
     uint32_t low;    /* SO_RCVLOWAT, if it was set: then readiness does not tell whether there is anything */
     bool listening, adopted;
-    int idle[9]; /* options that do nothing here, and differ from what is usual: see options.c */
+    int idle[15]; /* options that do nothing in the server, and differ from what is usual: see options.c */
 };
 
 struct open_file {

@@ -16,7 +16,7 @@ static int result_of(struct open_file *file, enum error error) {
 }
 
 static ssize_t read_socket(struct open_file *file, void *data, size_t length) {
-    return posix_socket_receive(file, data, length, 0, NULL, NULL);
+    return posix_socket_receive(file, data, length, 0, NULL);
 }
 
 static ssize_t write_socket(struct open_file *file, const void *data, size_t length) {

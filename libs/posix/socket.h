@@ -26,6 +26,9 @@ int posix_option_result(const struct open_file *file, enum error error);
 /* Hands an option out, cut at the length that the caller has room for; as getsockopt(). */
 int posix_give_option(const void *from, size_t size, void *value, socklen_t *length);
 
+/* Is recvmsg() to tell of this: IP_PKTINFO, IP_RECVTTL or IP_RECVTOS? */
+bool posix_tells(const struct open_file *file, int name);
+
 /* ---- stream_options.c ---- as setsockopt() and getsockopt() */
 
 /* Is it one of those of TCP that are no numbers? */

@@ -124,28 +124,44 @@ static ssize_t send_stream(struct open_file *file, const uint8_t *data, size_t l
 #define DATAGRAM_MAX  (TRANSFER_MAX - sizeof(struct tcpip_datagram))
 #define DATAGRAM_NEAR 2048 /* datagrams up to here are put together on the stack */
 
+/* What the server says of a datagram, ahead of its bytes and beside them. */
+struct arrival {
+    struct tcpip_datagram header;
+    uint64_t local[2], destination[2];
+};
+
 static enum error receive_datagram(struct open_file *file, uint8_t *buffer, size_t length, int flags,
-                                   size_t *got) {
+                                   struct arrival *arrival, size_t *got) {
     struct patience patience;
     enum error error;
     posix_patience_begin(&patience, file, flags, file->socket.receive_timeout);
     do {
         error = posix_patience_wait(&patience, file, TCPIP_READY_IN);
         if (error == ERR_NONE) {
-            error = tcpip_receive_from(file->handle, patience.park, (flags & MSG_PEEK) != 0, (uint32_t)length,
-                                       buffer, sizeof(struct tcpip_datagram) + length, got);
+            error =
+                tcpip_receive_from(file->handle, patience.park, (flags & MSG_PEEK) != 0, (uint32_t)length,
+                                   &arrival->local[0], &arrival->local[1], &arrival->destination[0],
+                                   &arrival->destination[1], buffer, sizeof arrival->header + length, got);
         }
     } while (posix_patience_again(&patience, error));
     error = posix_session_result(file->socket.generation, error);
-    return error == ERR_NONE && *got < sizeof(struct tcpip_datagram) ? ERR_IO : error;
+    if (error == ERR_NONE && *got < sizeof arrival->header) {
+        error = ERR_IO;
+    }
+    if (error == ERR_NONE) {
+        memcpy(&arrival->header, buffer, sizeof arrival->header);
+        *got -= sizeof arrival->header;
+    }
+    return error;
 }
 
 /* MSG_TRUNC: how long the datagram is that comes next. Who waits, waits for it here. */
 static enum error length_of_next(struct open_file *file, int flags, size_t *whole) {
     uint8_t header[sizeof(struct tcpip_datagram)];
+    struct arrival ignored;
     int64_t length = 0;
     size_t got = 0;
-    enum error error = receive_datagram(file, header, 0, flags | MSG_PEEK, &got);
+    enum error error = receive_datagram(file, header, 0, flags | MSG_PEEK, &ignored, &got);
     if (error == ERR_NONE) {
         error = tcpip_get_option(file->handle, TCPIP_OPTION_READABLE, &length);
     }
@@ -153,26 +169,36 @@ static enum error length_of_next(struct open_file *file, int flags, size_t *whol
     return posix_session_result(file->socket.generation, error);
 }
 
+static void open_envelope(struct envelope *envelope, const struct arrival *arrival) {
+    const struct tcpip_datagram *header = &arrival->header;
+    *envelope = (struct envelope){.peer = header->peer,
+                                  .interface = header->interface,
+                                  .ttl = header->ttl,
+                                  .tos = header->tos,
+                                  .truncated = (header->flags & TCPIP_TRUNCATED) != 0};
+    memcpy(envelope->local, arrival->local, sizeof envelope->local);
+    memcpy(envelope->destination, arrival->destination, sizeof envelope->destination);
+}
+
 static ssize_t receive_message(struct open_file *file, void *data, size_t length, int flags,
-                               struct tcpip_endpoint *peer) {
+                               struct envelope *envelope) {
     uint8_t near[DATAGRAM_NEAR], *buffer = near;
-    struct tcpip_datagram header;
+    struct arrival arrival;
     size_t got = 0, whole = 0;
     enum error error = (flags & MSG_TRUNC) != 0 ? length_of_next(file, flags, &whole) : ERR_NONE;
     if (error != ERR_NONE) {
         return posix_fail_socket(error);
     }
     length = length < DATAGRAM_MAX ? length : DATAGRAM_MAX;
-    if (sizeof header + length > sizeof near && (buffer = malloc(sizeof header + length)) == NULL) {
+    if (sizeof arrival.header + length > sizeof near &&
+        (buffer = malloc(sizeof arrival.header + length)) == NULL) {
         return posix_fail(ERR_NO_MEMORY);
     }
-    error = receive_datagram(file, buffer, length, flags, &got);
+    error = receive_datagram(file, buffer, length, flags, &arrival, &got);
     if (error == ERR_NONE) {
-        memcpy(&header, buffer, sizeof header);
-        got -= sizeof header;
-        memcpy(data, buffer + sizeof header, got);
-        got = (header.flags & TCPIP_TRUNCATED) != 0 && whole > got ? whole : got;
-        *peer = header.peer;
+        open_envelope(envelope, &arrival);
+        memcpy(data, buffer + sizeof arrival.header, got);
+        got = envelope->truncated && whole > got ? whole : got;
     }
     if (buffer != near) {
         free(buffer);
@@ -180,35 +206,42 @@ static ssize_t receive_message(struct open_file *file, void *data, size_t length
     return error == ERR_NONE ? (ssize_t)got : posix_fail_socket(error);
 }
 
-static enum error send_datagram(struct open_file *file, const uint8_t *buffer, size_t length, int flags) {
+static enum error send_datagram(struct open_file *file, const uint8_t *buffer, size_t length, int flags,
+                                const uint64_t source[2]) {
     struct patience patience;
     enum error error;
     posix_patience_begin(&patience, file, flags, file->socket.send_timeout);
     do {
         error = posix_patience_wait(&patience, file, TCPIP_READY_OUT);
         if (error == ERR_NONE) {
-            error = tcpip_send_to(file->handle, patience.park, buffer, length);
+            error = tcpip_send_to(file->handle, patience.park, source[0], source[1], buffer, length);
         }
     } while (posix_patience_again(&patience, error));
     return posix_session_result(file->socket.generation, error);
 }
 
 static ssize_t send_message(struct open_file *file, const void *data, size_t length, int flags,
-                            const struct tcpip_endpoint *peer) {
+                            const struct envelope *envelope) {
     uint8_t near[DATAGRAM_NEAR], *buffer = near;
     struct tcpip_datagram header = {0};
+    uint64_t source[2] = {0};
     if (length > DATAGRAM_MAX) {
         return posix_fail(ERR_MESSAGE_SIZE);
     }
-    if (peer != NULL) {
-        header.peer = *peer;
+    if (envelope != NULL) {
+        header = (struct tcpip_datagram){.peer = envelope->peer,
+                                         .flags = envelope->tos_given ? TCPIP_TOS_GIVEN : 0,
+                                         .interface = envelope->interface,
+                                         .ttl = envelope->ttl,
+                                         .tos = envelope->tos};
+        memcpy(source, envelope->local, sizeof source);
     }
     if (sizeof header + length > sizeof near && (buffer = malloc(sizeof header + length)) == NULL) {
         return posix_fail(ERR_NO_MEMORY);
     }
     memcpy(buffer, &header, sizeof header);
     memcpy(buffer + sizeof header, data, length);
-    enum error error = send_datagram(file, buffer, sizeof header + length, flags);
+    enum error error = send_datagram(file, buffer, sizeof header + length, flags, source);
     if (buffer != near) {
         free(buffer);
     }
@@ -218,48 +251,43 @@ static ssize_t send_message(struct open_file *file, const void *data, size_t len
 /* ---- Both ---- */
 
 ssize_t posix_socket_receive(struct open_file *file, void *data, size_t length, int flags,
-                             struct tcpip_endpoint *peer, bool *got_peer) {
-    struct tcpip_endpoint ignored;
+                             struct envelope *envelope) {
+    struct envelope ignored;
     if ((flags & MSG_OOB) != 0) {
         return posix_fail(ERR_INVALID);
     }
-    if (file->socket.type == SOCK_STREAM) {
-        return receive_stream(file, data, length, flags);
-    }
-    ssize_t result = receive_message(file, data, length, flags, peer != NULL ? peer : &ignored);
-    if (got_peer != NULL) {
-        *got_peer = result >= 0;
-    }
-    return result;
+    return file->socket.type == SOCK_STREAM
+               ? receive_stream(file, data, length, flags)
+               : receive_message(file, data, length, flags, envelope != NULL ? envelope : &ignored);
 }
 
 ssize_t posix_socket_send(struct open_file *file, const void *data, size_t length, int flags,
-                          const struct tcpip_endpoint *peer) {
+                          const struct envelope *envelope) {
     if ((flags & MSG_OOB) != 0) {
         return posix_fail(ERR_NOT_SUPPORTED);
     }
     if (file->socket.type == SOCK_STREAM) {
-        return peer == NULL ? send_stream(file, data, length, flags) : posix_fail(ERR_IS_CONNECTED);
+        bool to_somebody = envelope != NULL && envelope->peer.family != 0;
+        return to_somebody ? posix_fail(ERR_IS_CONNECTED) : send_stream(file, data, length, flags);
     }
-    return send_message(file, data, length, flags, peer);
+    return send_message(file, data, length, flags, envelope);
 }
 
 ssize_t recv(int fd, void *data, size_t length, int flags) {
     struct open_file *file = posix_descriptor_socket(fd);
-    return file != NULL ? posix_socket_receive(file, data, length, flags, NULL, NULL) : -1;
+    return file != NULL ? posix_socket_receive(file, data, length, flags, NULL) : -1;
 }
 
 ssize_t recvfrom(int fd, void *data, size_t length, int flags, struct sockaddr *from,
                  socklen_t *from_length) {
     struct open_file *file = posix_descriptor_socket(fd);
-    struct tcpip_endpoint peer;
-    bool got_peer = false;
+    struct envelope envelope = {.truncated = false};
     if (file == NULL) {
         return -1;
     }
-    ssize_t result = posix_socket_receive(file, data, length, flags, &peer, &got_peer);
-    if (got_peer) {
-        posix_endpoint_store(&peer, from, from_length);
+    ssize_t result = posix_socket_receive(file, data, length, flags, &envelope);
+    if (envelope.peer.family != 0) {
+        posix_endpoint_store(&envelope.peer, from, from_length);
     } else if (result >= 0 && from != NULL && from_length != NULL) {
         *from_length = 0; /* a stream's peer is known without this */
     }
@@ -274,9 +302,9 @@ ssize_t send(int fd, const void *data, size_t length, int flags) {
 ssize_t sendto(int fd, const void *data, size_t length, int flags, const struct sockaddr *to,
                socklen_t to_length) {
     struct open_file *file = posix_descriptor_socket(fd);
-    struct tcpip_endpoint peer;
-    if (file == NULL || (to != NULL && !posix_endpoint_of(to, to_length, &peer))) {
+    struct envelope envelope = {.truncated = false};
+    if (file == NULL || (to != NULL && !posix_endpoint_of(to, to_length, &envelope.peer))) {
         return -1;
     }
-    return posix_socket_send(file, data, length, flags, to != NULL ? &peer : NULL);
+    return posix_socket_send(file, data, length, flags, to != NULL ? &envelope : NULL);
 }

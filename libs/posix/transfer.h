@@ -19,9 +19,17 @@ enum error posix_patience_wait(const struct patience *patience, const struct ope
 /* Whether to wait once more after the server has said `error`. */
 bool posix_patience_again(const struct patience *patience, enum error error);
 
-/* As recvfrom() and sendto(); -1 with errno. peer: out (may be null, *got_peer then too); null or the
- * destination. */
+/* What stands beside the bytes of a datagram; see struct datagram of the interface. */
+struct envelope {
+    struct tcpip_endpoint peer; /* family 0: none */
+    uint8_t local[16], destination[16];
+    uint8_t interface, ttl, tos;
+    bool tos_given, truncated;
+};
+
+/* As recv() and send(); -1 with errno. envelope: out, of datagrams only, else it stays as it is; or what to
+ * send with. May be null. */
 ssize_t posix_socket_receive(struct open_file *file, void *data, size_t length, int flags,
-                             struct tcpip_endpoint *peer, bool *got_peer);
+                             struct envelope *envelope);
 ssize_t posix_socket_send(struct open_file *file, const void *data, size_t length, int flags,
-                          const struct tcpip_endpoint *peer);
+                          const struct envelope *envelope);

@@ -177,9 +177,13 @@ static void on_receive(void *context, struct request *request, bool wait, bool p
                                .length = length < PAYLOAD_MAX ? length : PAYLOAD_MAX});
 }
 
-static void on_send_to(void *context, struct request *request, bool wait, const void *data, size_t length) {
-    run(context,
-        (struct call){.kind = CALL_SEND_TO, .request = request, .wait = wait, .length = (uint32_t)length});
+static void on_send_to(void *context, struct request *request, bool wait, uint64_t source_head,
+                       uint64_t source_tail, const void *data, size_t length) {
+    run(context, (struct call){.kind = CALL_SEND_TO,
+                               .request = request,
+                               .wait = wait,
+                               .length = (uint32_t)length,
+                               .source = {source_head, source_tail}});
 }
 
 static void on_receive_from(void *context, struct request *request, bool wait, bool peek, uint32_t length) {

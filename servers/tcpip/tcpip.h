@@ -77,6 +77,8 @@ struct call {
     struct holder *holder; /* null for a look-up */
     uint32_t length, done; /* bytes asked for (to send: all of them), bytes moved so far */
     uint32_t query;        /* of the engine, for a look-up */
+    uint64_t source[2];    /* the halves of an address: where a datagram is to be sent from; zeros: nowhere in
+                              particular */
 };
 
 struct tcpip_counters {

@@ -214,6 +214,17 @@ enum error try_receive(struct tcpip *tcpip, struct call *call) {
 
 /* ---- Datagrams ---- */
 
+static struct net_control control_of(const struct call *call, const struct tcpip_datagram *header) {
+    struct net_control control = {.interface = header->interface,
+                                  .ttl = header->ttl != 0 ? header->ttl : -1,
+                                  .tos = (header->flags & TCPIP_TOS_GIVEN) != 0 ? header->tos : -1};
+    if ((call->source[0] | call->source[1]) != 0) {
+        control.local.family = NET_IPV4;
+        memcpy(control.local.bytes, call->source, sizeof control.local.bytes);
+    }
+    return control;
+}
+
 enum error try_send_to(struct tcpip *tcpip, struct call *call) {
     struct tcpip_datagram header;
     net_socket_id id = call->holder->socket->id;
@@ -227,8 +238,9 @@ enum error try_send_to(struct tcpip *tcpip, struct call *call) {
     }
     memcpy(&header, data, sizeof header);
     struct net_endpoint peer = endpoint_in(&header.peer);
-    error = net_send_to(tcpip->net, id, data + sizeof header, call->length - sizeof header,
-                        header.peer.family != 0 ? &peer : NULL, tcpip_now());
+    struct net_control control = control_of(call, &header);
+    error = net_send_message(tcpip->net, id, data + sizeof header, call->length - sizeof header,
+                             header.peer.family != 0 ? &peer : NULL, &control, tcpip_now());
     if (error != ERR_NONE) {
         return error;
     }
@@ -244,23 +256,34 @@ enum error try_send_to(struct tcpip *tcpip, struct call *call) {
 enum error try_receive_from(struct tcpip *tcpip, struct call *call) {
     struct socket *socket = call->holder->socket;
     struct net_endpoint peer;
+    struct net_control control;
     size_t most = sizeof tcpip->scratch - DATAGRAM_HEADER, length;
     uint32_t flags = call->peek ? NET_PEEK : 0;
     enum error error = caller_alive(call);
     if (error == ERR_NONE) {
-        error = net_receive_from(tcpip->net, socket->id, tcpip->scratch + DATAGRAM_HEADER,
-                                 call->length < most ? call->length : most, &flags, &length, &peer);
+        error =
+            net_receive_message(tcpip->net, socket->id, tcpip->scratch + DATAGRAM_HEADER,
+                                call->length < most ? call->length : most, &flags, &length, &peer, &control);
     }
     if (error != ERR_NONE) {
         return error;
     }
-    struct tcpip_datagram header = {.peer = endpoint_out(&peer), .flags = flags & NET_TRUNCATED};
+    struct tcpip_datagram header = {.peer = endpoint_out(&peer),
+                                    .flags = flags & NET_TRUNCATED,
+                                    .interface = control.interface,
+                                    .ttl = (uint8_t)control.ttl,
+                                    .tos = (uint8_t)control.tos};
+    uint64_t local[2], destination[2];
+    memcpy(local, control.local.bytes, sizeof local);
+    memcpy(destination, control.destination.bytes, sizeof destination);
     memcpy(tcpip->scratch, &header, sizeof header);
     socket_refresh(tcpip, socket);
     if (call->request != NULL) {
-        tcpip_receive_from_reply(call->request, tcpip->scratch, DATAGRAM_HEADER + length);
+        tcpip_receive_from_reply(call->request, local[0], local[1], destination[0], destination[1],
+                                 tcpip->scratch, DATAGRAM_HEADER + length);
     } else {
-        (void)!tcpip_receive_from_reply_parked(&call->parked, tcpip->scratch, DATAGRAM_HEADER + length);
+        (void)!tcpip_receive_from_reply_parked(&call->parked, local[0], local[1], destination[0],
+                                               destination[1], tcpip->scratch, DATAGRAM_HEADER + length);
     }
     return ERR_NONE;
 }

@@ -2,6 +2,8 @@
 #include <net/path/routes.h>
 #include <string.h>
 
+#define ANY_INTERFACE UINT8_MAX
+
 static bool in_prefix(uint32_t address, uint32_t prefix, uint8_t prefix_length) {
     return ((address ^ prefix) & ipv4_mask(prefix_length)) == 0;
 }
@@ -42,10 +44,12 @@ static void remove_route(struct routes *routes, uint32_t at) {
     memmove(&routes->route[at], &routes->route[at + 1], (routes->route_count - at) * sizeof routes->route[0]);
 }
 
-static const struct route *longest_match(const struct routes *routes, uint32_t destination) {
+static const struct route *longest_match(const struct routes *routes, uint32_t destination,
+                                         uint8_t interface) {
     for (uint32_t i = 0; i < routes->route_count; i++) {
         const struct route *route = &routes->route[i];
-        if (in_prefix(destination, route->prefix, route->prefix_length)) {
+        bool leaves_there = interface == ANY_INTERFACE || interface == route->interface;
+        if (leaves_there && in_prefix(destination, route->prefix, route->prefix_length)) {
             return route;
         }
     }
@@ -65,7 +69,7 @@ enum error routes_check(const struct routes *routes, struct route *route) {
     if (!station || routes_is_own(routes, route->gateway)) {
         return ERR_INVALID;
     }
-    const struct route *to_gateway = longest_match(routes, route->gateway);
+    const struct route *to_gateway = longest_match(routes, route->gateway, ANY_INTERFACE);
     if (to_gateway == NULL || to_gateway->gateway != 0) {
         return ERR_NET_UNREACHABLE;
     }
@@ -293,7 +297,7 @@ static uint32_t source_towards(const struct routes *routes, uint32_t next_hop, u
 }
 
 static enum path_kind kind_of(const struct routes *routes, uint32_t destination, uint32_t source,
-                              const struct route *route) {
+                              bool has_route) {
     bool from_us = source == 0 || routes_is_own(routes, source);
     if (routes_is_own(routes, destination) || ipv4_is_loopback(destination)) {
         return from_us || ipv4_is_loopback(source) ? PATH_LOCAL : PATH_NONE;
@@ -307,7 +311,7 @@ static enum path_kind kind_of(const struct routes *routes, uint32_t destination,
     if (ipv4_is_multicast(destination)) {
         return PATH_MULTICAST;
     }
-    return route != NULL && ipv4_is_source(destination) ? PATH_NEIGHBOUR : PATH_NONE;
+    return has_route && ipv4_is_source(destination) ? PATH_NEIGHBOUR : PATH_NONE;
 }
 
 /* Groups and the limited broadcast have no network: they leave where the source is, else where a route says,
@@ -325,14 +329,17 @@ static uint8_t interface_for(const struct routes *routes, uint32_t destination, 
     return route != NULL ? route->interface : 0;
 }
 
-struct path routes_find(const struct routes *routes, uint32_t destination, uint32_t source) {
-    const struct route *route = longest_match(routes, destination);
-    struct path path = {.kind = kind_of(routes, destination, source, route), .next_hop = destination};
+static struct path find(const struct routes *routes, uint32_t destination, uint32_t source,
+                        uint8_t interface) {
+    const struct route *route = longest_match(routes, destination, interface);
+    bool given = interface != ANY_INTERFACE;
+    struct path path = {.kind = kind_of(routes, destination, source, route != NULL || given),
+                        .next_hop = destination};
     if (path.kind == PATH_NEIGHBOUR) {
-        path.next_hop = route->gateway != 0 ? route->gateway : destination;
-        path.interface = route->interface;
+        path.next_hop = route != NULL && route->gateway != 0 ? route->gateway : destination;
+        path.interface = route != NULL ? route->interface : interface;
     } else if (path.kind != PATH_LOCAL) {
-        path.interface = interface_for(routes, destination, source, route);
+        path.interface = given ? interface : interface_for(routes, destination, source, route);
     }
     if (source != 0) {
         path.source = source;
@@ -344,4 +351,13 @@ struct path routes_find(const struct routes *routes, uint32_t destination, uint3
         path.source = source_towards(routes, path.next_hop, path.interface);
     }
     return path;
+}
+
+struct path routes_find(const struct routes *routes, uint32_t destination, uint32_t source) {
+    return find(routes, destination, source, ANY_INTERFACE);
+}
+
+struct path routes_find_over(const struct routes *routes, uint8_t interface, uint32_t destination,
+                             uint32_t source) {
+    return find(routes, destination, source, interface);
 }

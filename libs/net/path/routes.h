@@ -94,3 +94,7 @@ bool routes_is_broadcast(const struct routes *routes, uint32_t address);
 
 /* Which way to `destination`. `source` 0: any of ours; one that is not ours any more has no way. */
 struct path routes_find(const struct routes *routes, uint32_t destination, uint32_t source);
+/* The same over a given interface, for what does not stay with us. Where no route of it leads there, the
+ * destination is taken to be on its link, as in Linux. */
+struct path routes_find_over(const struct routes *routes, uint8_t interface, uint32_t destination,
+                             uint32_t source);

@@ -33,7 +33,8 @@ static struct udp_message *first_of(const struct udp_queue *queue) {
 
 /* Puts a datagram at the end, whatever the limit says. */
 static enum error enqueue(struct udp *udp, const struct udp_socket *socket, struct udp_queue *queue,
-                          const struct net_endpoint *peer, struct span payload) {
+                          const struct net_endpoint *peer, const struct udp_marks *marks,
+                          struct span payload) {
     void *memory;
     size_t size = sizeof(struct udp_message) + payload.length;
     enum error error = arena_take(udp->arena, socket->owner, size, &memory);
@@ -41,7 +42,7 @@ static enum error enqueue(struct udp *udp, const struct udp_socket *socket, stru
         return error;
     }
     struct udp_message *message = memory;
-    *message = (struct udp_message){.peer = *peer, .length = (uint16_t)payload.length};
+    *message = (struct udp_message){.peer = *peer, .marks = *marks, .length = (uint16_t)payload.length};
     if (payload.length != 0) {
         memcpy(message->bytes, payload.data, payload.length);
     }
@@ -210,8 +211,12 @@ static struct udp_socket *find(struct udp *udp, const struct net_endpoint *local
 
 static void take_in(struct udp *udp, struct udp_socket *socket, const struct udp_arrival *arrival) {
     struct udp_queue *queue = &socket->receive;
+    struct udp_marks marks = {.address = arrival->destination.address,
+                              .interface = (uint8_t)(arrival->interface + 1),
+                              .ttl = arrival->ttl,
+                              .tos = arrival->tos};
     if (queue->used > queue->limit || udp->used > udp->most ||
-        enqueue(udp, socket, queue, &arrival->source, arrival->payload) != ERR_NONE) {
+        enqueue(udp, socket, queue, &arrival->source, &marks, arrival->payload) != ERR_NONE) {
         udp->counters->udp_queue_full++;
     }
 }
@@ -272,7 +277,7 @@ static enum error take_error(struct udp_socket *socket) {
 }
 
 enum error udp_send(struct udp *udp, struct udp_socket *socket, const void *data, size_t length,
-                    const struct net_endpoint *peer) {
+                    const struct net_endpoint *peer, const struct udp_marks *marks) {
     enum error error = take_error(socket);
     if (error != ERR_NONE) {
         return error;
@@ -286,7 +291,8 @@ enum error udp_send(struct udp *udp, struct udp_socket *socket, const void *data
     if (socket->send.used >= socket->send.limit) {
         return ERR_WOULD_BLOCK;
     }
-    error = enqueue(udp, socket, &socket->send, peer != NULL ? peer : &socket->peer, span_of(data, length));
+    error = enqueue(udp, socket, &socket->send, peer != NULL ? peer : &socket->peer, marks,
+                    span_of(data, length));
     if (error != ERR_NONE) {
         return error;
     }
@@ -297,7 +303,7 @@ enum error udp_send(struct udp *udp, struct udp_socket *socket, const void *data
 }
 
 enum error udp_receive(struct udp *udp, struct udp_socket *socket, void *data, size_t capacity, bool take,
-                       size_t *length, bool *truncated, struct net_endpoint *peer) {
+                       size_t *length, bool *truncated, struct net_endpoint *peer, struct udp_marks *marks) {
     enum error error = take_error(socket);
     if (error != ERR_NONE) {
         return error;
@@ -312,6 +318,7 @@ enum error udp_receive(struct udp *udp, struct udp_socket *socket, void *data, s
         memcpy(data, message->bytes, *length);
     }
     *peer = message->peer;
+    *marks = message->marks;
     if (take) {
         drop_first(udp, socket, &socket->receive);
     }
@@ -343,6 +350,7 @@ bool udp_next(struct udp *udp, struct udp_output *output) {
         *output = (struct udp_output){.socket = socket,
                                       .local = socket->local,
                                       .peer = message->peer,
+                                      .marks = message->marks,
                                       .payload = {message->bytes, message->length}};
         return true;
     }

@@ -29,10 +29,19 @@ enum udp_discovery {
     UDP_DISCOVER_PROBE = 3  /* DF; only what is too long for the link is refused */
 };
 
+/* What its header says, or is to say: a struct net_control for a queue. */
+struct udp_marks {
+    struct net_address address; /* it came to; it is to be sent from: family 0: as the socket has it */
+    uint8_t interface;          /* from 1 on; 0: the route's */
+    int16_t ttl, tos;           /* -1: as the socket has them */
+};
+#define UDP_UNMARKED ((struct udp_marks){.ttl = -1, .tos = -1})
+
 /* A datagram that waits. */
 struct udp_message {
     struct list link;
     struct net_endpoint peer; /* whom it came from, or goes to */
+    struct udp_marks marks;
     uint16_t length;
     uint8_t bytes[];
 };
@@ -79,12 +88,14 @@ struct udp_arrival {
     struct net_endpoint source, destination;
     struct span payload;
     uint8_t interface; /* the link that it came by */
+    uint8_t ttl, tos;
 };
 
 /* A datagram to be sent. Its payload stands in the socket's queue until udp_sent. */
 struct udp_output {
     struct udp_socket *socket;
     struct net_endpoint local, peer; /* local.address any: the route chooses */
+    struct udp_marks marks;
     struct span payload;
 };
 
@@ -119,15 +130,15 @@ bool udp_may_have_sent(struct udp *udp, const struct net_endpoint *local, const 
 struct udp_socket *udp_report(struct udp *udp, const struct net_endpoint *local,
                               const struct net_endpoint *peer, enum error error);
 
-/* Queues a datagram. `peer` null: the connected one. The pending error comes first, and is cleared.
- * ERR_DESTINATION_REQUIRED, ERR_MESSAGE_SIZE (more than UDP_PAYLOAD_MAX), ERR_WOULD_BLOCK (full), ERR_QUOTA,
- * ERR_NO_MEMORY. The socket is bound. */
+/* Queues a datagram. `peer` null: the connected one. Marks: checked by the caller. The pending error comes
+ * first, and is cleared. ERR_DESTINATION_REQUIRED, ERR_MESSAGE_SIZE (more than UDP_PAYLOAD_MAX),
+ * ERR_WOULD_BLOCK (full), ERR_QUOTA, ERR_NO_MEMORY. The socket is bound. */
 enum error udp_send(struct udp *udp, struct udp_socket *socket, const void *data, size_t length,
-                    const struct net_endpoint *peer);
+                    const struct net_endpoint *peer, const struct udp_marks *marks);
 /* Takes the oldest datagram: *length bytes of it are copied, *truncated tells that there were more. `take`
  * false: looks only. The pending error comes first, and is cleared. ERR_WOULD_BLOCK: none. */
 enum error udp_receive(struct udp *udp, struct udp_socket *socket, void *data, size_t capacity, bool take,
-                       size_t *length, bool *truncated, struct net_endpoint *peer);
+                       size_t *length, bool *truncated, struct net_endpoint *peer, struct udp_marks *marks);
 
 /* Bytes of the next datagram; 0: there is none, or it is empty. */
 uint32_t udp_next_length(const struct udp_socket *socket);

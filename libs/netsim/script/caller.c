@@ -262,8 +262,17 @@ static void call_send_to(struct caller *caller, struct reader *args) {
     length = length < HUGE_FROM ? length % USUAL_DATAGRAM : length;
     struct net_endpoint peer = any_endpoint(caller, args);
     pattern_fill(bytes, (uint8_t)length, 0, length);
-    bool connected = (read_u8(args) & 1) != 0;
-    (void)!net_send_to(caller->net, id, bytes, length, connected ? NULL : &peer, caller->now);
+    uint8_t how = read_u8(args);
+    const struct net_endpoint *to = (how & 1) != 0 ? NULL : &peer;
+    if (how < STRANGE) {
+        (void)!net_send_to(caller->net, id, bytes, length, to, caller->now);
+        return;
+    }
+    struct net_control control = {.interface = how & 3};
+    control.local = (how & 4) != 0 ? any_address(caller, args) : (struct net_address){0};
+    control.ttl = (int16_t)(read_u8(args) - 1);
+    control.tos = (int16_t)(read_u8(args) - 1);
+    (void)!net_send_message(caller->net, id, bytes, length, to, &control, caller->now);
 }
 
 static void call_receive_from(struct caller *caller, struct reader *args) {
@@ -272,9 +281,12 @@ static void call_receive_from(struct caller *caller, struct reader *args) {
     size_t capacity = read_be16(args), done = 0;
     uint32_t flags = (read_u8(args) & 1) != 0 ? NET_PEEK : 0;
     struct net_endpoint peer;
+    struct net_control control;
     capacity = capacity == 0 ? UINT16_MAX : capacity;
-    if (net_receive_from(caller->net, id, bytes, capacity, &flags, &done, &peer) == ERR_NONE) {
+    if (net_receive_message(caller->net, id, bytes, capacity, &flags, &done, &peer, &control) == ERR_NONE) {
         must(done <= capacity, "more received than there is room for");
+        must(control.interface != 0 && control.interface <= NET_INTERFACES_MAX, "it came by no link");
+        must(control.ttl >= 0 && control.tos >= 0, "it has no TTL or TOS");
         bool whole = (flags & NET_TRUNCATED) == 0;
         must(!caller->pattern || !whole || pattern_holds(bytes, (uint8_t)done, 0, done),
              "a datagram has other bytes than were sent");
@@ -408,7 +420,7 @@ static const struct {
     {call_send_pieces, 6},
     {call_read, 3},
     {call_read_pieces, 3},
-    {call_send_to, 6},
+    {call_send_to, 9},
     {call_receive_from, 4},
     {call_shutdown, 2},
     {call_close, 1},

@@ -377,12 +377,15 @@ static void the_parked_table_is_bounded_and_swept(void **state) {
 static enum error begin(int phase, handle_t socket, handle_t listener, handle_t datagram, handle_t session) {
     struct tcpip_endpoint peer;
     uint32_t slot, sent;
+    uint64_t word[4];
     handle_t accepted;
     size_t got;
     switch (phase) {
     case 0: return tcpip_accept(listener, true, &accepted, &slot, &peer);
     case 1: return tcpip_connect(socket, true, &(struct tcpip_endpoint){4, 81, 0, {10, 0, 0, 77}});
-    case 2: return tcpip_receive_from(datagram, true, false, 100, in, 132, &got);
+    case 2:
+        return tcpip_receive_from(datagram, true, false, 100, &word[0], &word[1], &word[2], &word[3], in, 132,
+                                  &got);
     case 3: return tcpip_resolve(session, 4, "www.example.com", in, 1024, &got);
     case 4: return tcpip_receive(socket, true, false, 100, in, 100, &got);
     default:
@@ -616,13 +619,16 @@ static void datagrams_carry_their_peer(void **state) {
     struct net_endpoint to = {.address = {.family = NET_IPV4, .bytes = {10, 0, 0, 1}}, .port = 5000};
     struct tcpip_datagram header;
     uint32_t slot;
+    uint64_t local[2], destination[2];
     size_t got;
     net_socket_id peer;
     handle_t socket = make_socket(&client, TCPIP_DATAGRAM, &slot);
     OK(tcpip_bind(socket, &(struct tcpip_endpoint){.family = 4, .port = 5000}));
     OK(net_open(fake_get()->peer, NET_DATAGRAM, NET_OWNER_ENGINE, &peer));
     OK(net_bind(fake_get()->peer, peer, &(struct net_endpoint){.port = 7, .address.family = NET_IPV4}));
-    assert_int_equal(tcpip_receive_from(socket, true, false, 1000, in, 1032, &got), FAKE_PENDING);
+    assert_int_equal(tcpip_receive_from(socket, true, false, 1000, &local[0], &local[1], &destination[0],
+                                        &destination[1], in, 1032, &got),
+                     FAKE_PENDING);
     OK(net_send_to(fake_get()->peer, peer, "ping", 4, &to, tcpip_now()));
     fake_pass(20000000);
     assert_true(fake_parked()->answered);
@@ -633,8 +639,8 @@ static void datagrams_carry_their_peer(void **state) {
     uint8_t message[sizeof header + 4];
     memcpy(message, &header, sizeof header);
     memcpy(message + sizeof header, "pong", 4);
-    OK(tcpip_send_to(socket, true, message, sizeof message));
-    assert_int_equal(tcpip_send_to(socket, true, message, 10), ERR_INVALID);
+    OK(tcpip_send_to(socket, true, 0, 0, message, sizeof message));
+    assert_int_equal(tcpip_send_to(socket, true, 0, 0, message, 10), ERR_INVALID);
     fake_pass(20000000);
     uint32_t flags = 0;
     OK(net_receive_from(fake_get()->peer, peer, in, sizeof in, &flags, &got, &to));

@@ -33,6 +33,7 @@ static const char *name_of(int number) {
         {ENOTTY, "ENOTTY"},       {EOPNOTSUPP, "EOPNOTSUPP"},
         {ETIMEDOUT, "ETIMEDOUT"}, {EPERM, "EPERM"},
         {ENODEV, "ENODEV"},       {EADDRNOTAVAIL, "EADDRNOTAVAIL"},
+        {EMSGSIZE, "EMSGSIZE"},   {EDESTADDRREQ, "EDESTADDRREQ"},
     };
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (names[i].number == number) {
@@ -87,5 +88,6 @@ int main(void) {
     endings();
     ports();
     information();
+    messages();
     return 0;
 }

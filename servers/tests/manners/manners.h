@@ -21,3 +21,4 @@ void queues(void);
 void endings(void);
 void ports(void);
 void information(void);
+void messages(void);

@@ -19,6 +19,7 @@ static int wait_in(struct client *client, handle_t stream, handle_t datagram, en
     struct tcpip_endpoint peer, nobody = endpoint("10.0.2.99", 9), any = {.family = 4};
     handle_t accepted;
     uint32_t slot, sent;
+    uint64_t word[4];
     size_t got;
     switch (phase) {
     case ACCEPTING:
@@ -27,7 +28,8 @@ static int wait_in(struct client *client, handle_t stream, handle_t datagram, en
     case CONNECTING: return tcpip_connect(stream, true, &nobody) != ERR_NONE;
     case RECEIVING_DATAGRAM:
         return tcpip_bind(datagram, &any) != ERR_NONE ||
-               tcpip_receive_from(datagram, true, false, 99, bytes, sizeof bytes, &got) != ERR_NONE;
+               tcpip_receive_from(datagram, true, false, 99, &word[0], &word[1], &word[2], &word[3], bytes,
+                                  sizeof bytes, &got) != ERR_NONE;
     case RESOLVING: return tcpip_resolve(client->session, 4, "a.name.invalid", bytes, 1024, &got) != ERR_NONE;
     case RECEIVING: return tcpip_receive(stream, true, false, 99, bytes, sizeof bytes, &got) != ERR_NONE;
     case SENDING:

@@ -63,6 +63,7 @@ void test_objects(struct checks *t, handle_t port) {
     struct client client;
     handle_t socket, none;
     uint32_t slot, value;
+    uint64_t word;
     size_t got;
     attaching(t, port);
     administration(t, port);
@@ -75,7 +76,8 @@ void test_objects(struct checks *t, handle_t port) {
     CHECK_EQUAL(t, tcpip_listen(port, 9), ERR_INVALID);
     CHECK_EQUAL(t, tcpip_adopt(socket, 99, &none, &slot, &value), ERR_INVALID);
     CHECK_EQUAL(t, tcpip_receive(socket, false, false, 9, bytes, 9, &got), ERR_NOT_CONNECTED);
-    CHECK_EQUAL(t, tcpip_receive_from(socket, false, false, 9, bytes, 99, &got), ERR_WRONG_TYPE);
+    CHECK_EQUAL(t, tcpip_receive_from(socket, false, false, 9, &word, &word, &word, &word, bytes, 99, &got),
+                ERR_WRONG_TYPE);
     CHECK_EQUAL(t, tcpip_shutdown(socket, 7), ERR_INVALID);
     CHECK_EQUAL(t, tcpip_set_option(socket, 4711, 1), ERR_NOT_SUPPORTED);
     client.words[slot] = 0xffffffff; /* what stands in the page is only told, never asked */

@@ -16,6 +16,7 @@ static struct udp_socket socket[SOCKETS];
 static struct arena arena;
 static uint8_t memory[MEMORY] __attribute__((aligned(64)));
 static struct random dice;
+static struct udp_marks marks; /* of the last datagram that was received */
 
 static int set_up(void **state) {
     counters = (struct net_counters){0};
@@ -55,7 +56,7 @@ static enum error connect(int i, uint32_t address, uint16_t port) {
 
 static struct udp_socket *arrive(uint32_t from, uint16_t from_port, uint32_t to, uint16_t port,
                                  const char *text) {
-    struct udp_arrival arrival = {at(from, from_port), at(to, port), span_of(text, strlen(text)), 0};
+    struct udp_arrival arrival = {at(from, from_port), at(to, port), span_of(text, strlen(text)), 0, 63, 4};
     return udp_input(&udp, &arrival);
 }
 
@@ -122,7 +123,7 @@ static void datagrams_keep_their_bounds_and_senders(void **state) {
     bool truncated;
     struct net_endpoint peer;
     assert_int_equal(bind(0, 0, 53), ERR_NONE);
-    assert_int_equal(udp_receive(&udp, &socket[0], text, 16, true, &length, &truncated, &peer),
+    assert_int_equal(udp_receive(&udp, &socket[0], text, 16, true, &length, &truncated, &peer, &marks),
                      ERR_WOULD_BLOCK);
     assert_false(udp_has_data(&socket[0]));
     arrive(7, 70, 1, 53, "first");
@@ -130,20 +131,26 @@ static void datagrams_keep_their_bounds_and_senders(void **state) {
     arrive(9, 90, 1, 53, "third");
     assert_true(udp_has_data(&socket[0]));
     for (int taken = 0; taken < 2; taken++) { /* peeked, then taken */
-        assert_int_equal(udp_receive(&udp, &socket[0], text, 16, taken, &length, &truncated, &peer),
+        assert_int_equal(udp_receive(&udp, &socket[0], text, 16, taken, &length, &truncated, &peer, &marks),
                          ERR_NONE);
         assert_int_equal(length, 5);
         assert_memory_equal(text, "first", 5);
         assert_int_equal(net_ipv4_value(&peer.address), 7);
         assert_int_equal(peer.port, 70);
+        assert_int_equal(net_ipv4_value(&marks.address), 1);
+        assert_int_equal(marks.interface, 1);
+        assert_int_equal(marks.ttl, 63);
+        assert_int_equal(marks.tos, 4);
         assert_false(truncated);
     }
-    assert_int_equal(udp_receive(&udp, &socket[0], text, 16, true, &length, &truncated, &peer), ERR_NONE);
+    assert_int_equal(udp_receive(&udp, &socket[0], text, 16, true, &length, &truncated, &peer, &marks),
+                     ERR_NONE);
     assert_int_equal(length, 0);
-    assert_int_equal(udp_receive(&udp, &socket[0], text, 3, true, &length, &truncated, &peer), ERR_NONE);
+    assert_int_equal(udp_receive(&udp, &socket[0], text, 3, true, &length, &truncated, &peer, &marks),
+                     ERR_NONE);
     assert_int_equal(length, 3);
     assert_true(truncated);
-    assert_int_equal(udp_receive(&udp, &socket[0], text, 16, true, &length, &truncated, &peer),
+    assert_int_equal(udp_receive(&udp, &socket[0], text, 16, true, &length, &truncated, &peer, &marks),
                      ERR_WOULD_BLOCK);
 }
 
@@ -163,7 +170,8 @@ static void a_full_queue_drops_and_counts(void **state) {
     }
     assert_int_equal(socket[0].receive.length, 500);
     assert_int_equal(socket[0].receive.used, 5 * cost);
-    assert_int_equal(udp_receive(&udp, &socket[0], text, 200, true, &length, &truncated, &peer), ERR_NONE);
+    assert_int_equal(udp_receive(&udp, &socket[0], text, 200, true, &length, &truncated, &peer, &marks),
+                     ERR_NONE);
     assert_ptr_equal(arrive(7, 70, 1, 53, long_text), &socket[0]);
     assert_int_equal(counters.udp_queue_full, 2);
 }
@@ -200,16 +208,16 @@ static void the_longest_datagram(void **state) {
     }
     socket[0].send.limit = socket[0].receive.limit = 256; /* the first one always fits */
     assert_int_equal(bind(0, 0, 53), ERR_NONE);
-    assert_int_equal(udp_send(&udp, &socket[0], large, sizeof large, &peer), ERR_MESSAGE_SIZE);
-    assert_int_equal(udp_send(&udp, &socket[0], large, UDP_PAYLOAD_MAX, &peer), ERR_NONE);
-    assert_int_equal(udp_send(&udp, &socket[0], large, 1, &peer), ERR_WOULD_BLOCK);
+    assert_int_equal(udp_send(&udp, &socket[0], large, sizeof large, &peer, &UDP_UNMARKED), ERR_MESSAGE_SIZE);
+    assert_int_equal(udp_send(&udp, &socket[0], large, UDP_PAYLOAD_MAX, &peer, &UDP_UNMARKED), ERR_NONE);
+    assert_int_equal(udp_send(&udp, &socket[0], large, 1, &peer, &UDP_UNMARKED), ERR_WOULD_BLOCK);
     assert_true(udp_next(&udp, &output));
     assert_int_equal(output.payload.length, UDP_PAYLOAD_MAX);
     assert_memory_equal(output.payload.data, large, UDP_PAYLOAD_MAX);
-    struct udp_arrival arrival = {peer, at(1, 53), output.payload, 0};
+    struct udp_arrival arrival = {peer, at(1, 53), output.payload, 0, 63, 0};
     assert_ptr_equal(udp_input(&udp, &arrival), &socket[0]);
     udp_sent(&udp, &output, ERR_NONE);
-    assert_int_equal(udp_receive(&udp, &socket[0], got, sizeof got, true, &length, &truncated, &from),
+    assert_int_equal(udp_receive(&udp, &socket[0], got, sizeof got, true, &length, &truncated, &from, &marks),
                      ERR_NONE);
     assert_int_equal(length, UDP_PAYLOAD_MAX);
     assert_false(truncated);
@@ -229,20 +237,20 @@ static void sending_needs_a_peer_and_room(void **state) {
     struct udp_output output;
     assert_int_equal(bind(0, 0, 53), ERR_NONE);
     socket[0].send.limit = 1024;
-    assert_int_equal(udp_send(&udp, &socket[0], "x", 1, NULL), ERR_DESTINATION_REQUIRED);
+    assert_int_equal(udp_send(&udp, &socket[0], "x", 1, NULL, &UDP_UNMARKED), ERR_DESTINATION_REQUIRED);
     assert_true(udp_has_space(&socket[0]));
-    assert_int_equal(udp_send(&udp, &socket[0], big, 300, &peer), ERR_NONE);
+    assert_int_equal(udp_send(&udp, &socket[0], big, 300, &peer, &UDP_UNMARKED), ERR_NONE);
     assert_true(udp_has_space(&socket[0])); /* 512 are half */
-    assert_int_equal(udp_send(&udp, &socket[0], big, 300, &peer), ERR_NONE);
+    assert_int_equal(udp_send(&udp, &socket[0], big, 300, &peer, &UDP_UNMARKED), ERR_NONE);
     assert_false(udp_has_space(&socket[0]));
-    assert_int_equal(udp_send(&udp, &socket[0], big, 300, &peer), ERR_WOULD_BLOCK);
+    assert_int_equal(udp_send(&udp, &socket[0], big, 300, &peer, &UDP_UNMARKED), ERR_WOULD_BLOCK);
     assert_true(udp_next(&udp, &output));
     udp_sent(&udp, &output, ERR_NONE);
     assert_true(udp_has_space(&socket[0]));
     socket[0].send.limit = 2 * MEMORY;
     enum error error = ERR_NONE;
     while (error == ERR_NONE) {
-        error = udp_send(&udp, &socket[0], big, 60000, &peer);
+        error = udp_send(&udp, &socket[0], big, 60000, &peer, &UDP_UNMARKED);
     }
     assert_int_equal(error, ERR_QUOTA);
 }
@@ -252,8 +260,8 @@ static void sockets_take_turns(void **state) {
     assert_false(udp_next(&udp, &output));
     for (int i = 0; i < 2; i++) {
         assert_int_equal(connect(i, 7, 70), ERR_NONE);
-        assert_int_equal(udp_send(&udp, &socket[i], "ab", 2, NULL), ERR_NONE);
-        assert_int_equal(udp_send(&udp, &socket[i], "cd", 2, NULL), ERR_NONE);
+        assert_int_equal(udp_send(&udp, &socket[i], "ab", 2, NULL, &UDP_UNMARKED), ERR_NONE);
+        assert_int_equal(udp_send(&udp, &socket[i], "cd", 2, NULL, &UDP_UNMARKED), ERR_NONE);
     }
     for (int i = 0; i < 4; i++) {
         assert_true(udp_next(&udp, &output));
@@ -272,7 +280,7 @@ static void who_waits_for_a_neighbour_holds_up_nobody_else(void **state) {
     struct udp_output output;
     for (int i = 0; i < 2; i++) {
         assert_int_equal(connect(i, 7, 70), ERR_NONE);
-        assert_int_equal(udp_send(&udp, &socket[i], "ab", 2, NULL), ERR_NONE);
+        assert_int_equal(udp_send(&udp, &socket[i], "ab", 2, NULL, &UDP_UNMARKED), ERR_NONE);
     }
     assert_true(udp_next(&udp, &output));
     udp_wait(&udp, &output);
@@ -283,8 +291,8 @@ static void who_waits_for_a_neighbour_holds_up_nobody_else(void **state) {
     udp_wake(&udp);
     assert_true(udp_next(&udp, &output));
     udp_sent(&udp, &output, ERR_HOST_UNREACHABLE);
-    assert_int_equal(udp_send(&udp, &socket[0], "x", 1, NULL), ERR_HOST_UNREACHABLE);
-    assert_int_equal(udp_send(&udp, &socket[0], "x", 1, NULL), ERR_NONE); /* reported once */
+    assert_int_equal(udp_send(&udp, &socket[0], "x", 1, NULL, &UDP_UNMARKED), ERR_HOST_UNREACHABLE);
+    assert_int_equal(udp_send(&udp, &socket[0], "x", 1, NULL, &UDP_UNMARKED), ERR_NONE); /* reported once */
 }
 
 static void errors_reach_connected_sockets_only(void **state) {
@@ -295,20 +303,21 @@ static void errors_reach_connected_sockets_only(void **state) {
     assert_int_equal(connect(0, 7, 70), ERR_NONE);
     local = at(1, socket[0].local.port);
     assert_ptr_equal(udp_report(&udp, &local, &peer, ERR_REFUSED), &socket[0]);
-    assert_int_equal(udp_receive(&udp, &socket[0], text, 4, true, &length, &truncated, &from), ERR_REFUSED);
-    assert_int_equal(udp_receive(&udp, &socket[0], text, 4, true, &length, &truncated, &from),
+    assert_int_equal(udp_receive(&udp, &socket[0], text, 4, true, &length, &truncated, &from, &marks),
+                     ERR_REFUSED);
+    assert_int_equal(udp_receive(&udp, &socket[0], text, 4, true, &length, &truncated, &from, &marks),
                      ERR_WOULD_BLOCK);
     assert_int_equal(bind(1, 0, 53), ERR_NONE);
     local = at(1, 53);
     assert_null(udp_report(&udp, &local, &peer, ERR_REFUSED));
     assert_int_equal(connect(0, 0, 0), ERR_NONE); /* disconnected */
-    assert_int_equal(udp_send(&udp, &socket[0], "x", 1, NULL), ERR_DESTINATION_REQUIRED);
+    assert_int_equal(udp_send(&udp, &socket[0], "x", 1, NULL, &UDP_UNMARKED), ERR_DESTINATION_REQUIRED);
 }
 
 static void closing_forgets_what_was_to_be_sent(void **state) {
     struct udp_output output;
     assert_int_equal(connect(0, 7, 70), ERR_NONE);
-    assert_int_equal(udp_send(&udp, &socket[0], "ab", 2, NULL), ERR_NONE);
+    assert_int_equal(udp_send(&udp, &socket[0], "ab", 2, NULL, &UDP_UNMARKED), ERR_NONE);
     uint16_t port = socket[0].local.port;
     udp_close(&udp, &socket[0]);
     assert_false(udp_next(&udp, &output));

@@ -29,7 +29,10 @@ typedef uint16_t in_port_t;
 
 #define IP_TOS          1
 #define IP_TTL          2
+#define IP_PKTINFO      8 /* 0 or 1: recvmsg() says where a datagram came to; see struct in_pktinfo */
 #define IP_MTU_DISCOVER 10
+#define IP_RECVTTL      12 /* 0 or 1: its TTL, as an int of type IP_TTL */
+#define IP_RECVTOS      13 /* 0 or 1: its TOS, as a byte of type IP_TOS */
 #define IP_MTU          14 /* read only: of a connected socket */
 
 /* Values of IP_MTU_DISCOVER. */
@@ -88,6 +91,15 @@ struct ip_mreqn {
 
 struct ip_mreq_source {
     struct in_addr imr_multiaddr, imr_interface, imr_sourceaddr;
+};
+
+/* With sendmsg(): the interface that it is to leave by (0: the route's) and the address to send from
+ * (ipi_spec_dst; any: as the socket has it). With recvmsg(): the interface that it came by, our address to
+ * answer from, and the destination in its header, which may be a group's or all's. Interfaces count from 1
+ * on. */
+struct in_pktinfo {
+    int ipi_ifindex;
+    struct in_addr ipi_spec_dst, ipi_addr;
 };
 
 struct sockaddr_in {

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -53,6 +54,7 @@ typedef unsigned short sa_family_t;
 
 #define MSG_OOB      0x0001
 #define MSG_PEEK     0x0002
+#define MSG_CTRUNC   0x0008 /* of msg_flags: there was more than msg_control has room for */
 #define MSG_TRUNC    0x0020
 #define MSG_DONTWAIT 0x0040
 #define MSG_WAITALL  0x0100
@@ -76,6 +78,43 @@ struct sockaddr_storage {
     unsigned long ss_align;
 };
 
+struct msghdr {
+    void *msg_name; /* whom it came from, or goes to */
+    socklen_t msg_namelen;
+    struct iovec *msg_iov;
+    size_t msg_iovlen;
+    void *msg_control; /* struct cmsghdr, each followed by its data */
+    size_t msg_controllen;
+    int msg_flags; /* MSG_TRUNC, MSG_CTRUNC */
+};
+
+struct cmsghdr {
+    size_t cmsg_len; /* with this header */
+    int cmsg_level, cmsg_type;
+};
+
+#define SCM_RIGHTS      1
+#define SCM_CREDENTIALS 2
+
+#define CMSG_ALIGN(length) (((length) + sizeof(size_t) - 1) & ~(sizeof(size_t) - 1))
+#define CMSG_SPACE(length) (sizeof(struct cmsghdr) + CMSG_ALIGN(length))
+#define CMSG_LEN(length)   (sizeof(struct cmsghdr) + (length))
+#define CMSG_DATA(cmsg)    ((unsigned char *)((cmsg) + 1))
+#define CMSG_FIRSTHDR(message)                                                                               \
+    ((message)->msg_controllen >= sizeof(struct cmsghdr) ? (struct cmsghdr *)(message)->msg_control : NULL)
+#define CMSG_NXTHDR(message, cmsg) cmsg_next(message, cmsg)
+
+/* The one behind it; null: the bytes end, or it says that it is shorter than its own header. */
+static inline struct cmsghdr *cmsg_next(const struct msghdr *message, const struct cmsghdr *cmsg) {
+    size_t offset = (size_t)((const unsigned char *)cmsg - (const unsigned char *)message->msg_control);
+    size_t left = message->msg_controllen - offset;
+    if (cmsg->cmsg_len < sizeof *cmsg || cmsg->cmsg_len > left ||
+        left - cmsg->cmsg_len < sizeof *cmsg + CMSG_ALIGN(cmsg->cmsg_len) - cmsg->cmsg_len) {
+        return NULL;
+    }
+    return (struct cmsghdr *)((unsigned char *)message->msg_control + offset + CMSG_ALIGN(cmsg->cmsg_len));
+}
+
 struct linger {
     int l_onoff;
     int l_linger; /* seconds */
@@ -92,6 +131,8 @@ ssize_t recv(int fd, void *data, size_t length, int flags);
 ssize_t sendto(int fd, const void *data, size_t length, int flags, const struct sockaddr *to,
                socklen_t to_length);
 ssize_t recvfrom(int fd, void *data, size_t length, int flags, struct sockaddr *from, socklen_t *from_length);
+ssize_t sendmsg(int fd, const struct msghdr *message, int flags);
+ssize_t recvmsg(int fd, struct msghdr *message, int flags);
 int shutdown(int fd, int how);
 int getsockname(int fd, struct sockaddr *address, socklen_t *length);
 int getpeername(int fd, struct sockaddr *address, socklen_t *length);
