@@ -43,9 +43,15 @@ uint32_t datagram_source(const struct net *net, const struct udp_socket *udp, co
 
 struct path datagram_path(const struct net *net, const struct udp_marks *marks, uint32_t source,
                           uint32_t destination) {
-    return marks->interface != 0
-               ? routes_find_over(&net->routes, (uint8_t)(marks->interface - 1), destination, source)
-               : routes_find(&net->routes, destination, source);
+    if (marks->interface >= NET_LINK(0)) {
+        uint8_t link = (uint8_t)(marks->interface - NET_LINK(0));
+        return routes_find_over(&net->routes, link, destination, source);
+    }
+    struct path path = routes_find(&net->routes, destination, source);
+    if (marks->interface == NET_LOOPBACK && path.kind != PATH_LOCAL) {
+        path.kind = PATH_NONE;
+    }
+    return path;
 }
 
 enum error datagram_bind(struct net *net, struct datagram *datagram, const struct net_endpoint *local) {
@@ -142,8 +148,8 @@ static enum error take_marks(const struct net *net, const struct net_control *co
                              struct udp_marks *marks) {
     uint32_t source = net_ipv4_value(&control->local);
     bool given = control->local.family != 0;
-    bool link = control->interface == 0 ||
-                (control->interface <= net->interface_count && net->interface[control->interface - 1].used);
+    bool link = control->interface < NET_LINK(0) || (control->interface < NET_LINK(net->interface_count) &&
+                                                     net->interface[control->interface - NET_LINK(0)].used);
     bool ttl = control->ttl == -1 || (control->ttl >= 1 && control->ttl <= UINT8_MAX);
     bool tos = control->tos >= -1 && control->tos <= UINT8_MAX;
     if (!ttl || !tos || (given && (control->local.family != NET_IPV4 || !ipv4_is_source(source)))) {
@@ -193,7 +199,7 @@ static struct net_address answering_address(const struct net *net, const struct 
     uint32_t destination = net_ipv4_value(&marks->address);
     return is_ours(net, destination)
                ? marks->address
-               : net_ipv4(routes_source_of(&net->routes, (uint8_t)(marks->interface - 1)));
+               : net_ipv4(routes_source_of(&net->routes, (uint8_t)(marks->interface - NET_LINK(0))));
 }
 
 enum error net_receive_message(struct net *net, net_socket_id id, void *data, size_t capacity,

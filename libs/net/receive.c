@@ -346,6 +346,7 @@ static void receive_udp(struct net *net, struct packet *packet) {
     arrival.interface = packet->in->number;
     arrival.ttl = packet->ipv4.ttl;
     arrival.tos = packet->ipv4.tos;
+    arrival.looped = packet->looped && packet->to_us;
     arrival.source = (struct net_endpoint){net_ipv4(packet->ipv4.source), header.source_port};
     arrival.destination = (struct net_endpoint){net_ipv4(packet->ipv4.destination), header.destination_port};
     bool from_dhcp_server =

@@ -29,14 +29,18 @@ struct net_endpoint {
     uint16_t port; /* host order */
 };
 
+/* The interfaces by number as users know them (`ip link`, and Linux): first the loopback, then the links. */
+#define NET_LOOPBACK 1u
+#define NET_LINK(n)  (2u + (n))
+
 /* What stands beside the bytes of a datagram (RFC 1122 4.1.3.5, 4.1.4; Linux's IP_PKTINFO, IP_TTL, IP_TOS).
  */
 struct net_control {
-    struct net_address local; /* of one that came: our address to answer from; of one to be sent: the address
-                                 to send from, family 0: as the socket has it */
-    struct net_address
-        destination;   /* of one that came: what its header says, a group's or all's address too */
-    uint8_t interface; /* the link it came by, or must leave by, from 1 on; 0: the route's */
+    /* Of one that came: our address to answer from; of one to be sent: the address to send from, family 0: as
+     * the socket has it. */
+    struct net_address local;
+    struct net_address destination; /* of one that came: as its header says, which may be a group or all */
+    uint8_t interface; /* it came by, or must leave by: NET_LOOPBACK, NET_LINK(n); 0: the route's */
     int16_t ttl, tos;  /* of one to be sent, -1: as the socket has them */
 };
 

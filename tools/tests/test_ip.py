@@ -73,6 +73,10 @@ def test_an_alias_is_ours_while_it_is_there(guest, wire):
     wire.ping(b"x", target=alias)
     answer = echoed(wire, alias)
     assert answer.target == wire.ip
+    for asked in alias, wire.guest_ip:
+        wire.send_ipv4(UDP_NUMBER, udp(wire.ip, asked, 6000, ECHO, b"who?"), target=asked)
+        answer = wire.receive(lambda packet: packet.kind == "udp" and packet.payload == b"who?")
+        assert answer.source == asked, "the address that was asked answers"
     guest.ok("ip addr del 10.9.0.77/24")
     assert not asks(wire, alias)
 

@@ -60,7 +60,7 @@ static void test_who_is_asked_answers(void **state) {
         assert_int_equal(hear(&pair, B, b, &control), OWN_A);
         assert_int_equal(net_ipv4_value(&control.destination), asked[i]);
         assert_int_equal(net_ipv4_value(&control.local), answers[i]);
-        assert_int_equal(control.interface, 1);
+        assert_int_equal(control.interface, NET_LINK(0));
         assert_int_equal(control.ttl, 64);
         assert_int_equal(control.tos, 0);
         struct net_control answer = {.local = control.local, .ttl = -1, .tos = -1};
@@ -112,13 +112,13 @@ static void test_what_makes_no_sense(void **state) {
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         assert_int_equal(net_send_message(pair.net[A], a, "x", 1, &peer, &wrong[i], pair.now), ERR_INVALID);
     }
-    for (uint8_t i = 2; i < 4; i++) { /* the peer's address, all's */
+    for (uint8_t i = 3; i < 5; i++) { /* the peer's address, all's */
         struct net_control control = {
-            .local = {NET_IPV4, {10, 0, 0, i == 2 ? 2 : 255}}, .interface = i, .ttl = -1, .tos = -1};
+            .local = {NET_IPV4, {10, 0, 0, i == 3 ? 2 : 255}}, .interface = i, .ttl = -1, .tos = -1};
         assert_int_equal(net_send_message(pair.net[A], a, "x", 1, &peer, &control, pair.now),
                          ERR_NET_UNREACHABLE);
     }
-    for (int i = 2; i < 256; i++) {
+    for (unsigned i = NET_LINK(1); i < 256; i++) {
         struct net_control control = {.interface = (uint8_t)i, .ttl = -1, .tos = -1};
         assert_int_equal(net_send_message(pair.net[A], a, "x", 1, &peer, &control, pair.now), ERR_NOT_FOUND);
     }
@@ -177,8 +177,9 @@ static void test_which_link(void **state) {
     assert_int_equal(net_interface_link(pair.net[A], 1, &second, true, pair.now), ERR_NONE);
     assert_int_equal(net_address_add(pair.net[A], 1, &address, 24, pair.now), ERR_NONE);
     net_socket_id socket = bound(&pair, A, 7), other = bound(&pair, A, 8);
-    static const struct net_control by_first = {.interface = 1, .ttl = -1, .tos = -1},
-                                    by_second = {.interface = 2, .ttl = -1, .tos = -1};
+    static const struct net_control by_first = {.interface = NET_LINK(0), .ttl = -1, .tos = -1},
+                                    by_loopback = {.interface = NET_LOOPBACK, .ttl = -1, .tos = -1},
+                                    by_second = {.interface = NET_LINK(1), .ttl = -1, .tos = -1};
     /* To all: by the first link, or by the one that is asked for, from its address. */
     assert_int_equal(say(&pair, A, socket, IPV4_BROADCAST, 9, nothing), ERR_NONE);
     assert_int_equal(left_by, 0);
@@ -197,6 +198,10 @@ static void test_which_link(void **state) {
     struct net_control control;
     assert_int_equal(say(&pair, A, socket, OWN_A, 7, by_second), ERR_NONE);
     assert_int_equal(hear(&pair, A, socket, &control), OWN_A);
+    assert_int_equal(control.interface, NET_LOOPBACK);
+    assert_int_equal(say(&pair, A, socket, OWN_A, 7, by_loopback), ERR_NONE);
+    assert_int_equal(hear(&pair, A, socket, &control), OWN_A);
+    assert_int_equal(say(&pair, A, socket, OWN_B, 7, by_loopback), ERR_NET_UNREACHABLE);
     pair_pass(&pair, 10 * NET_SECOND);
     pair_stop(&pair);
 }

@@ -212,7 +212,8 @@ static struct udp_socket *find(struct udp *udp, const struct net_endpoint *local
 static void take_in(struct udp *udp, struct udp_socket *socket, const struct udp_arrival *arrival) {
     struct udp_queue *queue = &socket->receive;
     struct udp_marks marks = {.address = arrival->destination.address,
-                              .interface = (uint8_t)(arrival->interface + 1),
+                              .interface =
+                                  (uint8_t)(arrival->looped ? NET_LOOPBACK : NET_LINK(arrival->interface)),
                               .ttl = arrival->ttl,
                               .tos = arrival->tos};
     if (queue->used > queue->limit || udp->used > udp->most ||

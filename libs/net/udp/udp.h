@@ -32,7 +32,7 @@ enum udp_discovery {
 /* What its header says, or is to say: a struct net_control for a queue. */
 struct udp_marks {
     struct net_address address; /* it came to; it is to be sent from: family 0: as the socket has it */
-    uint8_t interface;          /* from 1 on; 0: the route's */
+    uint8_t interface;          /* NET_LOOPBACK, NET_LINK(n); 0: the route's */
     int16_t ttl, tos;           /* -1: as the socket has them */
 };
 #define UDP_UNMARKED ((struct udp_marks){.ttl = -1, .tos = -1})
@@ -89,6 +89,7 @@ struct udp_arrival {
     struct span payload;
     uint8_t interface; /* the link that it came by */
     uint8_t ttl, tos;
+    bool looped; /* it was for one of our own addresses, and never left us */
 };
 
 /* A datagram to be sent. Its payload stands in the socket's queue until udp_sent. */

@@ -285,7 +285,8 @@ static void call_receive_from(struct caller *caller, struct reader *args) {
     capacity = capacity == 0 ? UINT16_MAX : capacity;
     if (net_receive_message(caller->net, id, bytes, capacity, &flags, &done, &peer, &control) == ERR_NONE) {
         must(done <= capacity, "more received than there is room for");
-        must(control.interface != 0 && control.interface <= NET_INTERFACES_MAX, "it came by no link");
+        must(control.interface != 0 && control.interface < NET_LINK(NET_INTERFACES_MAX),
+             "it came by no link");
         must(control.ttl >= 0 && control.tos >= 0, "it has no TTL or TOS");
         bool whole = (flags & NET_TRUNCATED) == 0;
         must(!caller->pattern || !whole || pattern_holds(bytes, (uint8_t)done, 0, done),

@@ -7,6 +7,7 @@
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 
 #define DATAGRAMS_A_TURN 32
 
@@ -38,25 +39,43 @@ static size_t compose(struct server *server, enum kind kind, size_t length) {
     }
 }
 
-static void answer(struct server *server, int fd, enum kind kind, size_t length,
-                   const struct sockaddr_in *peer) {
+/* The answer comes from the address that was asked (RFC 1122 4.1.3.5), by whatever link leads there. */
+static void answer_from_where_it_came(struct msghdr *message) {
+    struct cmsghdr *header = CMSG_FIRSTHDR(message);
+    if (header != NULL && header->cmsg_len == CMSG_LEN(sizeof(struct in_pktinfo))) {
+        struct in_pktinfo where;
+        memcpy(&where, CMSG_DATA(header), sizeof where);
+        where.ipi_ifindex = 0;
+        memcpy(CMSG_DATA(header), &where, sizeof where);
+    }
+}
+
+static void answer(struct server *server, int fd, enum kind kind, size_t length, struct msghdr *message) {
+    const struct sockaddr_in *peer = message->msg_name;
     if (kind == KIND_DISCARD || answers_anything(server, ntohs(peer->sin_port))) {
         return;
     }
-    length = compose(server, kind, length);
+    message->msg_iov[0].iov_len = compose(server, kind, length);
+    answer_from_where_it_came(message);
     /* What cannot be sent is lost, as datagrams are. */
-    (void)!sendto(fd, server->scratch, length, MSG_NOSIGNAL, (const struct sockaddr *)peer, sizeof *peer);
+    (void)!sendmsg(fd, message, MSG_NOSIGNAL);
 }
 
 void datagram_ready(struct server *server, int fd, enum kind kind) {
     for (int i = 0; i < DATAGRAMS_A_TURN; i++) {
+        _Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(sizeof(struct in_pktinfo))];
         struct sockaddr_in peer = {0};
-        socklen_t peer_length = sizeof peer;
-        const ssize_t got =
-            recvfrom(fd, server->scratch, sizeof server->scratch, 0, (struct sockaddr *)&peer, &peer_length);
+        struct iovec piece = {server->scratch, sizeof server->scratch};
+        struct msghdr message = {.msg_name = &peer,
+                                 .msg_namelen = sizeof peer,
+                                 .msg_iov = &piece,
+                                 .msg_iovlen = 1,
+                                 .msg_control = control,
+                                 .msg_controllen = sizeof control};
+        const ssize_t got = recvmsg(fd, &message, 0);
         if (got < 0) {
             break; /* nothing there; or an ICMP error about an earlier answer, which is nobody's concern */
         }
-        answer(server, fd, kind, (size_t)got, &peer);
+        answer(server, fd, kind, (size_t)got, &message);
     }
 }

@@ -37,6 +37,8 @@ static int open_socket(enum kind kind, int type, uint16_t port) {
         set_nonblocking(fd);
         if (type == SOCK_STREAM) {
             setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+        } else {
+            setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof on);
         }
         if (bind(fd, (const struct sockaddr *)&address, sizeof address) == 0 &&
             (type != SOCK_STREAM || listen(fd, BACKLOG) == 0)) {

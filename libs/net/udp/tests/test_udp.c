@@ -56,7 +56,7 @@ static enum error connect(int i, uint32_t address, uint16_t port) {
 
 static struct udp_socket *arrive(uint32_t from, uint16_t from_port, uint32_t to, uint16_t port,
                                  const char *text) {
-    struct udp_arrival arrival = {at(from, from_port), at(to, port), span_of(text, strlen(text)), 0, 63, 4};
+    struct udp_arrival arrival = {at(from, from_port), at(to, port), span_of(text, strlen(text)), 0, 63, 4, false};
     return udp_input(&udp, &arrival);
 }
 
@@ -138,7 +138,7 @@ static void datagrams_keep_their_bounds_and_senders(void **state) {
         assert_int_equal(net_ipv4_value(&peer.address), 7);
         assert_int_equal(peer.port, 70);
         assert_int_equal(net_ipv4_value(&marks.address), 1);
-        assert_int_equal(marks.interface, 1);
+        assert_int_equal(marks.interface, NET_LINK(0));
         assert_int_equal(marks.ttl, 63);
         assert_int_equal(marks.tos, 4);
         assert_false(truncated);
@@ -214,7 +214,7 @@ static void the_longest_datagram(void **state) {
     assert_true(udp_next(&udp, &output));
     assert_int_equal(output.payload.length, UDP_PAYLOAD_MAX);
     assert_memory_equal(output.payload.data, large, UDP_PAYLOAD_MAX);
-    struct udp_arrival arrival = {peer, at(1, 53), output.payload, 0, 63, 0};
+    struct udp_arrival arrival = {peer, at(1, 53), output.payload, 0, 63, 0, false};
     assert_ptr_equal(udp_input(&udp, &arrival), &socket[0]);
     udp_sent(&udp, &output, ERR_NONE);
     assert_int_equal(udp_receive(&udp, &socket[0], got, sizeof got, true, &length, &truncated, &from, &marks),

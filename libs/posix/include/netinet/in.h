@@ -95,8 +95,8 @@ struct ip_mreq_source {
 
 /* With sendmsg(): the interface that it is to leave by (0: the route's) and the address to send from
  * (ipi_spec_dst; any: as the socket has it). With recvmsg(): the interface that it came by, our address to
- * answer from, and the destination in its header, which may be a group's or all's. Interfaces count from 1
- * on. */
+ * answer from, and the destination in its header, which may be a group's or all's. Interfaces as `ip link`
+ * counts them. */
 struct in_pktinfo {
     int ipi_ifindex;
     struct in_addr ipi_spec_dst, ipi_addr;
