@@ -1,9 +1,11 @@
 """Goodput through loss: each guest against this machine's Linux TCP, over the relay (libs/relay).
 
 All guests are measured side by side, over cables of their own with the same seeds: what happens to the nth frame of one
-happens to the nth frame of the other. One number is the median of several seeds (SEEDS=3)."""
+happens to the nth frame of the other. One number is the median of several seeds (SEEDS=3). Luck with a few of a hundred
+frames makes more difference than any guest; so the ratio is also given seed by seed, as a mean with its error."""
 import concurrent.futures
 import itertools
+import math
 import os
 import pathlib
 import statistics
@@ -70,6 +72,14 @@ def measured(kind, folder, tasks):
         cable.close()
 
 
+def paired(own, other):
+    """The geometric mean of the ratios, seed by seed, and its standard error, in words."""
+    ratios = [math.log(a / b) for a, b in zip(own, other)]
+    mean = statistics.fmean(ratios)
+    error = statistics.stdev(ratios) / math.sqrt(len(ratios)) if len(ratios) > 1 else math.nan
+    return f"{math.exp(mean):.3f} +- {math.exp(mean) * error:.3f}"
+
+
 def figures(kinds, folder, wanted):
     """{kind: {metric: median}} of the metrics that are wanted; the single rates are printed."""
     tasks = {NAME.format(way=way, loss=loss, trip=trip): (way, loss, trip)
@@ -86,4 +96,6 @@ def figures(kinds, folder, wanted):
     for name in tasks:
         for kind in kinds:
             print(f"{name}, {kind.__name__}: {' '.join(f'{rate:.0f}' for rate in rates[kind][name])}")
+        if len(kinds) == 2:
+            print(f"{name}, seed by seed: {paired(*(rates[kind][name] for kind in kinds))}")
     return {kind: {name: statistics.median(several) for name, several in own.items()} for kind, own in rates.items()}
