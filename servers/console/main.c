@@ -31,6 +31,7 @@ struct console {
     struct typed typed;
     struct parked reader;
     handle_t watcher[DOORS];
+    bool no_breaks;              /* Ctrl-C is a byte like any other */
     struct write writes[WRITES]; /* ring, oldest at `first` */
     unsigned first, count;
 };
@@ -90,7 +91,7 @@ static void signal_watcher(const struct console *console, enum door door, uint64
 static void receive_all(struct console *console) {
     uint8_t byte;
     while (uart_receive(&console->uart, &byte)) {
-        if (byte == CONTROL_C && console->watcher[DOOR_TERMINAL] != HANDLE_NONE) {
+        if (byte == CONTROL_C && console->watcher[DOOR_TERMINAL] != HANDLE_NONE && !console->no_breaks) {
             signal_watcher(console, DOOR_TERMINAL, BIT_BREAK);
         } else {
             typed_put(&console->typed, byte);
@@ -154,9 +155,20 @@ static void on_watch(void *context, struct request *request, handle_t event) {
     console_watch_reply(request);
 }
 
+static void on_breaks(void *context, struct request *request, bool on) {
+    struct console *console = context;
+    if (request->badge != DOOR_TERMINAL) {
+        request_fail(request, ERR_NO_RIGHT);
+        return;
+    }
+    console->no_breaks = !on;
+    console_breaks_reply(request);
+}
+
 /* ---- the server ---- */
 
-static const struct console_handlers handlers = {.write = on_write, .read = on_read, .watch = on_watch};
+static const struct console_handlers handlers = {
+    .write = on_write, .read = on_read, .watch = on_watch, .breaks = on_breaks};
 
 static void on_call(void *context, struct request *request) {
     if (!console_dispatch(&handlers, context, request)) {

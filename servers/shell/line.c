@@ -256,6 +256,7 @@ enum line_result line_byte(struct line *line, uint8_t byte) {
     case '\r':
     case '\n': return enter(line);
     case '\t': return LINE_TAB;
+    case CONTROL('c'): return LINE_INTERRUPT;
     case CONTROL('d'): return end_of_input(line);
     case ESCAPE: line->escape[line->escape_length++] = ESCAPE; return LINE_MORE;
     default: break;

@@ -31,10 +31,11 @@ struct line {
 };
 
 enum line_result {
-    LINE_MORE,  /* go on typing */
-    LINE_ENTER, /* text is complete */
-    LINE_EOF,   /* Ctrl-D on an empty line */
-    LINE_TAB    /* complete the word before the cursor */
+    LINE_MORE,     /* go on typing */
+    LINE_ENTER,    /* text is complete */
+    LINE_EOF,      /* Ctrl-D on an empty line */
+    LINE_TAB,      /* complete the word before the cursor */
+    LINE_INTERRUPT /* Ctrl-C: begin anew */
 };
 
 void line_init(struct line *line, const char *prompt, struct line_screen screen);

@@ -34,7 +34,8 @@ struct job {
 };
 
 struct shell {
-    handle_t init, console, event;
+    handle_t init, console, terminal, event;
+    bool typing; /* a line is being typed: Ctrl-C is one of its keys */
     struct line line;
     struct job jobs[JOBS_MAX];
     int status;        /* of the last command */

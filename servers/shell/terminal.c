@@ -14,17 +14,19 @@ static void screen_write(void *context, const char *text, size_t length) {
 
 /* Gives the console our event, so that Ctrl-C and keys wake us. */
 static enum error watch(struct shell *shell) {
-    handle_t copy, terminal;
-    enum error error = name_find("terminal", &terminal);
-    if (error) {
-        return error;
+    handle_t copy;
+    if (shell->terminal != HANDLE_NONE) {
+        (void)!handle_close(shell->terminal);
+        shell->terminal = HANDLE_NONE;
     }
-    error = handle_duplicate(shell->event, RIGHT_SIGNAL | RIGHT_PASS, 0, &copy);
+    enum error error = name_find("terminal", &shell->terminal);
     if (!error) {
-        error = console_watch(terminal, copy);
+        error = handle_duplicate(shell->event, RIGHT_SIGNAL | RIGHT_PASS, 0, &copy);
     }
-    (void)!handle_close(terminal);
-    return error;
+    if (!error) {
+        error = console_watch(shell->terminal, copy);
+    }
+    return error != ERR_NONE ? error : console_breaks(shell->terminal, !shell->typing);
 }
 
 enum error terminal_open(struct shell *shell) {
@@ -54,6 +56,12 @@ uint64_t terminal_wait(struct shell *shell, uint64_t bits) {
     return event_wait(shell->event, bits, NEVER, &set) == ERR_NONE ? set : bits;
 }
 
+static void interrupted(struct shell *shell) {
+    terminal_write(shell, "^C\r\n", 4);
+    shell->status = STATUS_INTERRUPTED;
+    line_start(&shell->line);
+}
+
 /* Takes keys until the line is complete or there are none. One byte at a time, so that what was typed ahead
  * stays in the console for the next line or for a program. */
 static enum line_result read_keys(struct shell *shell) {
@@ -64,6 +72,8 @@ static enum line_result read_keys(struct shell *shell) {
         enum line_result result = line_byte(&shell->line, byte);
         if (result == LINE_TAB) {
             complete(shell);
+        } else if (result == LINE_INTERRUPT) {
+            interrupted(shell);
         } else if (result != LINE_MORE) {
             return result;
         }
@@ -74,29 +84,29 @@ static enum line_result read_keys(struct shell *shell) {
     return LINE_MORE;
 }
 
-static void interrupted(struct shell *shell) {
-    terminal_write(shell, "^C\r\n", 4);
-    shell->status = STATUS_INTERRUPTED;
-    line_start(&shell->line);
+static void typing(struct shell *shell, bool begins) {
+    shell->typing = begins;
+    (void)!console_breaks(shell->terminal, !begins);
 }
 
+/* While a line is typed, Ctrl-C is a key that throws away what was typed before it and nothing else. */
 bool terminal_line(struct shell *shell, char *text, size_t size) {
+    uint64_t came_late;
+    typing(shell, true);
     line_start(&shell->line);
-    for (;;) {
-        enum line_result result = read_keys(shell);
-        if (result == LINE_ENTER) {
-            snprintf(text, size, "%s", shell->line.text);
-            line_remember(&shell->line, text);
-            return true;
-        }
-        if (result == LINE_EOF) {
-            return false;
-        }
-        uint64_t bits = terminal_wait(shell, WAKE_INTERRUPT | WAKE_INPUT);
-        if (bits & WAKE_INTERRUPT) {
-            interrupted(shell);
-        }
+    if (event_wait(shell->event, WAKE_INTERRUPT, 0, &came_late) == ERR_NONE) {
+        interrupted(shell);
     }
+    enum line_result result;
+    while ((result = read_keys(shell)) == LINE_MORE) {
+        (void)terminal_wait(shell, WAKE_INPUT);
+    }
+    typing(shell, false);
+    if (result == LINE_ENTER) {
+        snprintf(text, size, "%s", shell->line.text);
+        line_remember(&shell->line, text);
+    }
+    return result == LINE_ENTER;
 }
 
 static void say_to(struct shell *shell, int descriptor, const char *text, size_t length) {

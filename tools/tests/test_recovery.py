@@ -55,6 +55,16 @@ def test_a_killed_server_is_back(guest, server):
                 time.sleep(0.2)
 
 
+def test_ctrl_c_at_the_prompt_throws_away_only_what_was_typed_before(guest):
+    for _ in range(5):
+        guest.type("no such thing\x03echo =$?=\r")
+        assert guest.finish().status == 130
+    guest.type("no such thing\x03")
+    guest.run("kill console")
+    guest.type("nor this\x03echo =$?=\r")
+    assert guest.finish().status == 130
+
+
 def test_ctrl_c_ends_a_program_and_nobody_takes_it_from_the_shell(guest):
     guest.ok("init_ipc_test", limit=120)  # it watches the console for input, too
     for _ in range(2):

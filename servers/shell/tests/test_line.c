@@ -91,6 +91,8 @@ static void test_deleting(void **state) {
 
 static void test_results(void **state) {
     (void)state;
+    assert_int_equal(type("ls\x03"), LINE_INTERRUPT);
+    line_start(&line);
     assert_int_equal(type("ls\r"), LINE_ENTER);
     assert_string_equal(line.text, "ls");
     fresh(NULL);
