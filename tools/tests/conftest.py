@@ -6,10 +6,8 @@ import pytest
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from guest import Guest  # noqa: E402
+from guest import KINDS, Guest  # noqa: E402
 from peers import FileServer, Nginx, Scripted  # noqa: E402
-
-KINDS = [("release", 1), ("release", 2), ("debug", 1), ("debug", 2)]
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ import qemu  # noqa: E402
 PATIENCE = float(os.environ.get("PATIENCE", "1"))
 BOOT_LIMIT = 60 * PATIENCE
 COMMAND_LIMIT = 60 * PATIENCE
+KINDS = [("release", 1), ("release", 2), ("debug", 1), ("debug", 2)]    # builds, and how many CPUs
 
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[()][0-9A-B]|\x1b[=>78]")
 PROMPT = "minato> "

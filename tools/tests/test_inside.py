@@ -3,8 +3,7 @@ import contextlib
 import threading
 
 import pytest
-from conftest import KINDS
-from guest import HOST
+from guest import HOST, KINDS
 from peers import Scripted, answers
 
 NAMES = [f"{build}-{cpus}cpu" for build, cpus in KINDS]

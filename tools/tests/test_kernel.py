@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 import qemu
-from conftest import KINDS
+from guest import KINDS
 
 
 @pytest.mark.parametrize("build, cpus", KINDS)

@@ -3,7 +3,7 @@ import re
 import subprocess
 
 import pytest
-from conftest import KINDS
+from guest import KINDS
 from linux_build import compile_for_linux
 
 # What differs, and why. A line's words before the colon, as a pattern.
