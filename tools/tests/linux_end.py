@@ -22,9 +22,9 @@ import time
 sys.dont_write_bytecode = True
 sys.path[:0] = [str(pathlib.Path(__file__).resolve().parent), str(pathlib.Path(__file__).resolve().parents[1])]
 import relay  # noqa: E402
-from peers import QuietHandler  # noqa: E402
+from peers import QuietHandler, pattern  # noqa: E402
 
-OWN, GUEST, PORT = "10.9.0.2", "10.9.0.1", 8000
+OWN, GUEST, PORT, ECHO = "10.9.0.2", "10.9.0.1", 8000, 7
 PATIENCE = 600                  # seconds without a byte: ends what hangs
 TUNSETIFF, TAP, NO_HEADER = 0x400454CA, 2, 0x1000
 SET_ADDRESS, SET_MASK, SET_FLAGS, UP = 0x8916, 0x891C, 0x8914, 0x41
@@ -91,6 +91,10 @@ class LinuxEnd:
     def get(self, path, size=0):
         self.begin(path, size)
         return self.finish()
+
+    def echo(self, size, seed):
+        """Sends so many bytes to the other end's echo service while they come back; whether they are the same."""
+        return self.ask("echo", size, seed)
 
     def stop(self):
         self.child.stdin.close()
@@ -194,6 +198,18 @@ class Child:
     def finish(self):
         self.fetching.join()
         return self.fetching.result
+
+    @staticmethod
+    def echo(size, seed):
+        data, digest = pattern(size, seed), hashlib.sha256()
+        with socket.create_connection((GUEST, ECHO), PATIENCE) as link:
+            def feed():
+                link.sendall(data)
+                link.shutdown(socket.SHUT_WR)
+            threading.Thread(target=feed, daemon=True).start()
+            while piece := link.recv(1 << 16):
+                digest.update(piece)
+        return digest.digest() == hashlib.sha256(data).digest()
 
     def stop(self):
         if self.relay:

@@ -23,6 +23,7 @@ import pytest
 sys.dont_write_bytecode = True
 sys.path[:0] = [str(pathlib.Path(__file__).resolve().parent), str(pathlib.Path(__file__).resolve().parents[1])]
 import linux_end  # noqa: E402
+import relay  # noqa: E402
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 NETTAP = TOP / "build/host/bin/nettap"
@@ -318,6 +319,28 @@ def test_frames_by_a_descriptor():
     ours.close()
     assert nettap.wait(PATIENCE) == 1
     assert "the device has ended" in nettap.communicate()[1]
+
+
+@needs_namespace
+@pytest.mark.parametrize("cable", ("loss=2% delay=5ms", "burst=1% goes-on=66% delay=5ms", "reorder=10% jitter=4ms delay=5ms",
+                                   "duplicate=5% corrupt=1%", "rate=20M queue=30k delay=5ms"))
+def test_over_a_bad_cable(tmp_path, cable):
+    """4 MiB there and back at once between the engine and Linux, over the relay."""
+    plug = relay.Plug()
+    linux = linux_end.LinuxEnd(plug, tmp_path)
+    nettap = subprocess.Popen([NETTAP, f"fd:{plug.fds[0]}", f"{linux_end.GUEST}/24", "echo"], stdout=subprocess.PIPE,
+                              text=True, pass_fds=plug.fds)
+    try:
+        assert "nettap:" in nettap.stdout.readline()
+        linux.link(cable)
+        assert linux.echo(4 << 20, 1)
+        there, back = linux.statistics()
+        assert there["taken"] > 3000 and back["taken"] > 3000
+        stop(nettap)
+    finally:
+        nettap.kill()
+        linux.stop()
+        plug.close()
 
 
 @pytest.mark.parametrize("words, says", (
