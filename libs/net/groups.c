@@ -125,10 +125,15 @@ static enum error need_memberships(struct net *net, struct datagram *datagram) {
     return error;
 }
 
-/* The link that a membership is for: that of the address it names, else that of the route to the group.
- * False: the address is not ours. */
+/* The link that a membership is for: the one it names by number or by address, else that of the route to the
+ * group. False: there is no such link, or the address is not ours. */
 static bool find_interface(const struct net *net, const struct net_membership *given, uint8_t *interface) {
     uint32_t address = net_ipv4_value(&given->interface);
+    if (given->link != 0) {
+        *interface = (uint8_t)(given->link - NET_LINK(0));
+        return given->link >= NET_LINK(0) && given->link < NET_LINK(net->interface_count) &&
+               net->interface[*interface].used;
+    }
     if (net_address_is_any(&given->interface)) {
         *interface = routes_find(&net->routes, net_ipv4_value(&given->group), 0).interface;
         return true;

@@ -264,6 +264,7 @@ struct net_membership {
     struct net_address group;
     struct net_address source;    /* for the last four */
     struct net_address interface; /* one of our addresses; unspecified: whichever */
+    uint32_t link;                /* NET_LINK(n), whatever `interface` says; 0: not by number */
 };
 
 /* ERR_INVALID: no group, or a change that does not fit how the group was joined; ERR_NOT_FOUND: no such

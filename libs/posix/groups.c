@@ -4,8 +4,6 @@
 #include <netinet/in.h>
 #include <string.h>
 
-#define LINK_ETHERNET 2 /* as `ip link` numbers it */
-
 /* The three forms begin alike; the shorter ones are filled up. */
 struct wish {
     struct in_addr group, interface, source;
@@ -68,13 +66,10 @@ static int change_group(struct open_file *file, int name, const void *value, soc
     if (!read_wish(name, value, length, &wish)) {
         return posix_fail(ERR_INVALID);
     }
-    if (wish.link != 0 && wish.link != LINK_ETHERNET) {
-        errno = ENODEV;
-        return -1;
-    }
     struct tcpip_membership membership = {.group = endpoint(wish.group),
                                           .source = endpoint(wish.source),
-                                          .interface = endpoint(wish.interface)};
+                                          .interface = endpoint(wish.interface),
+                                          .link = (uint32_t)wish.link};
     return result(file, tcpip_change_group(file->handle, change_of(name), &membership));
 }
 

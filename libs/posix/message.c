@@ -234,17 +234,21 @@ static bool hear_all(const struct open_file *file, const struct msghdr *message,
 
 /* ---- The calls ---- */
 
-ssize_t recvmsg(int fd, struct msghdr *message, int flags) {
+/* The socket and the pieces that a message is for; null, with errno. */
+static struct open_file *socket_of(int fd, const struct msghdr *message, struct pieces *pieces) {
     struct open_file *file = posix_descriptor_socket(fd);
+    if (file != NULL && message->msg_iovlen > UIO_MAXIOV) {
+        errno = EMSGSIZE;
+        return NULL;
+    }
+    return file != NULL && count_pieces(pieces, message->msg_iov, message->msg_iovlen) ? file : NULL;
+}
+
+ssize_t recvmsg(int fd, struct msghdr *message, int flags) {
     struct envelope envelope = {.truncated = false};
     struct pieces pieces;
+    struct open_file *file = socket_of(fd, message, &pieces);
     if (file == NULL) {
-        return -1;
-    }
-    if (message->msg_iovlen > UIO_MAXIOV) {
-        return refuse(EMSGSIZE);
-    }
-    if (!count_pieces(&pieces, message->msg_iov, message->msg_iovlen)) {
         return -1;
     }
     ssize_t result = receive_pieces(file, &pieces, flags, &envelope);
@@ -262,68 +266,57 @@ ssize_t recvmsg(int fd, struct msghdr *message, int flags) {
 }
 
 ssize_t sendmsg(int fd, const struct msghdr *message, int flags) {
-    struct open_file *file = posix_descriptor_socket(fd);
     struct envelope envelope = {.truncated = false};
     struct pieces pieces;
-    if (file == NULL) {
-        return -1;
-    }
-    if (message->msg_iovlen > UIO_MAXIOV) {
-        return refuse(EMSGSIZE);
-    }
-    if (!count_pieces(&pieces, message->msg_iov, message->msg_iovlen)) {
-        return -1;
-    }
-    if (message->msg_name != NULL && message->msg_namelen != 0 &&
-        !posix_endpoint_of(message->msg_name, message->msg_namelen, &envelope.peer)) {
+    struct open_file *file = socket_of(fd, message, &pieces);
+    bool named = message->msg_name != NULL && message->msg_namelen != 0;
+    if (file == NULL ||
+        (named && !posix_endpoint_of(message->msg_name, message->msg_namelen, &envelope.peer))) {
         return -1;
     }
     return hear_all(file, message, &envelope) ? send_pieces(file, &pieces, flags, &envelope) : refuse(EINVAL);
 }
 
-static bool count_some(struct pieces *pieces, const struct iovec *piece, int count) {
-    if (count < 0 || count > UIO_MAXIOV) {
-        return refuse(EINVAL) == 0;
+/* Of a file, as if each piece were read or written by itself. */
+static ssize_t piece_by_piece(int fd, const struct pieces *pieces, bool out) {
+    ssize_t done = 0;
+    for (size_t i = 0; i < pieces->count; i++) {
+        const struct iovec *piece = &pieces->piece[i];
+        ssize_t part =
+            out ? write(fd, piece->iov_base, piece->iov_len) : read(fd, piece->iov_base, piece->iov_len);
+        if (part < 0) {
+            return done != 0 ? done : part;
+        }
+        done += part;
+        if ((size_t)part < piece->iov_len) {
+            break;
+        }
     }
-    return count_pieces(pieces, piece, (size_t)count);
+    return done;
+}
+
+static ssize_t transfer(int fd, const struct iovec *piece, int count, bool out) {
+    struct open_file *file = posix_descriptor_get(fd);
+    struct pieces pieces;
+    if (file == NULL) {
+        return -1;
+    }
+    if (count < 0 || count > UIO_MAXIOV) {
+        return refuse(EINVAL);
+    }
+    if (!count_pieces(&pieces, piece, (size_t)count)) {
+        return -1;
+    }
+    if (!posix_is_socket(file)) {
+        return piece_by_piece(fd, &pieces, out);
+    }
+    return out ? send_pieces(file, &pieces, 0, NULL) : receive_pieces(file, &pieces, 0, NULL);
 }
 
 ssize_t readv(int fd, const struct iovec *piece, int count) {
-    struct open_file *file = posix_descriptor_get(fd);
-    struct pieces pieces;
-    if (file == NULL || !count_some(&pieces, piece, count)) {
-        return -1;
-    }
-    if (posix_is_socket(file)) {
-        return receive_pieces(file, &pieces, 0, NULL);
-    }
-    ssize_t done = 0, got = 0;
-    for (size_t i = 0; i < pieces.count && (i == 0 || (size_t)got == piece[i - 1].iov_len); i++) {
-        got = read(fd, piece[i].iov_base, piece[i].iov_len);
-        if (got < 0) {
-            return done != 0 ? done : got;
-        }
-        done += got;
-    }
-    return done;
+    return transfer(fd, piece, count, false);
 }
 
 ssize_t writev(int fd, const struct iovec *piece, int count) {
-    struct open_file *file = posix_descriptor_get(fd);
-    struct pieces pieces;
-    if (file == NULL || !count_some(&pieces, piece, count)) {
-        return -1;
-    }
-    if (posix_is_socket(file)) {
-        return send_pieces(file, &pieces, 0, NULL);
-    }
-    ssize_t done = 0, put = 0;
-    for (size_t i = 0; i < pieces.count && (i == 0 || (size_t)put == piece[i - 1].iov_len); i++) {
-        put = write(fd, piece[i].iov_base, piece[i].iov_len);
-        if (put < 0) {
-            return done != 0 ? done : put;
-        }
-        done += put;
-    }
-    return done;
+    return transfer(fd, piece, count, true);
 }

@@ -90,6 +90,23 @@ static ssize_t receive_stream(struct open_file *file, uint8_t *data, size_t leng
     return (ssize_t)done;
 }
 
+/* MSG_TRUNC: as if they were received, but nobody wants them. */
+static ssize_t discard_from_stream(struct open_file *file, size_t length, int flags) {
+    size_t most = length < TRANSFER_MAX ? length : TRANSFER_MAX, done = 0;
+    uint8_t *thrown = malloc(most != 0 ? most : 1);
+    if (thrown == NULL) {
+        return posix_fail(ERR_NO_MEMORY);
+    }
+    ssize_t got;
+    do {
+        size_t part = length - done < most ? length - done : most;
+        got = receive_stream(file, thrown, part, flags);
+        done += got > 0 ? (size_t)got : 0;
+    } while (got == (ssize_t)most && done < length && (flags & MSG_WAITALL) != 0);
+    free(thrown);
+    return done != 0 ? (ssize_t)done : got;
+}
+
 static enum error send_part(struct open_file *file, const void *data, size_t length, int flags, bool more,
                             uint32_t *sent) {
     struct patience patience;
@@ -256,9 +273,11 @@ ssize_t posix_socket_receive(struct open_file *file, void *data, size_t length, 
     if ((flags & MSG_OOB) != 0) {
         return posix_fail(ERR_INVALID);
     }
-    return file->socket.type == SOCK_STREAM
-               ? receive_stream(file, data, length, flags)
-               : receive_message(file, data, length, flags, envelope != NULL ? envelope : &ignored);
+    if (file->socket.type != SOCK_STREAM) {
+        return receive_message(file, data, length, flags, envelope != NULL ? envelope : &ignored);
+    }
+    return (flags & MSG_TRUNC) != 0 ? discard_from_stream(file, length, flags)
+                                    : receive_stream(file, data, length, flags);
 }
 
 ssize_t posix_socket_send(struct open_file *file, const void *data, size_t length, int flags,

@@ -264,7 +264,8 @@ static void on_change_group(void *context, struct request *request, uint32_t cha
     }
     struct net_membership membership = {.group = endpoint_in(&given->group).address,
                                         .source = endpoint_in(&given->source).address,
-                                        .interface = endpoint_in(&given->interface).address};
+                                        .interface = endpoint_in(&given->interface).address,
+                                        .link = given->link};
     enum net_group_change what = change <= NET_GROUP_UNBLOCK ? (enum net_group_change)change : 0;
     request_fail(request, net_change_group(tcpip->net, holder->socket->id, what, &membership, tcpip_now()));
 }

@@ -431,6 +431,16 @@ static void test_the_router_speaks_to_both(void **state) {
     assert_int_equal(net_change_group(net[R], r, NET_GROUP_JOIN, &far, now), ERR_NONE);
     pass(5 * NET_SECOND);
     assert_true(reports[0] == 0 && reports[1] == 2); /* only that network hears of it */
+    struct net_membership by_number = {.group = net_ipv4(0xef010204), .interface = net_ipv4(VIA_A)};
+    static const uint32_t nowhere[] = {NET_LOOPBACK, NET_LINK(2), NET_LINK(3), 256 + NET_LINK(1), UINT32_MAX};
+    for (size_t i = 0; i < sizeof nowhere / sizeof nowhere[0]; i++) {
+        by_number.link = nowhere[i];
+        assert_int_equal(net_change_group(net[R], r, NET_GROUP_JOIN, &by_number, now), ERR_NOT_FOUND);
+    }
+    by_number.link = NET_LINK(1); /* which counts more than the address */
+    assert_int_equal(net_change_group(net[R], r, NET_GROUP_JOIN, &by_number, now), ERR_NONE);
+    pass(5 * NET_SECOND);
+    assert_true(reports[0] == 0 && reports[1] == 4);
     assert_int_equal(net_set_option(net[R], r, NET_OPTION_MULTICAST_IF, VIA_B), ERR_NONE);
     assert_int_equal(
         net_change_group(net[B], b, NET_GROUP_JOIN, &(struct net_membership){.group = far.group}, now),

@@ -401,6 +401,8 @@ static void call_group(struct caller *caller, struct reader *args) {
     struct net_membership membership = {.group = net_ipv4(UINT32_C(0xe00000fa) + read_u8(args) % 40)};
     membership.source = any_address(caller, args);
     membership.interface = (read_u8(args) & 1) != 0 ? net_ipv4(caller->own) : (struct net_address){0};
+    uint8_t link = read_u8(args);
+    membership.link = link >= STRANGE ? link % 5u : 0;
     (void)!net_change_group(caller->net, id, change, &membership, caller->now);
 }
 
@@ -431,7 +433,7 @@ static const struct {
     {call_look, 3},
     {call_resolve, 1},
     {call_resolve_end, 1},
-    {call_group, 5},
+    {call_group, 6},
 };
 
 const uint8_t caller_kind_count = sizeof calls / sizeof calls[0];

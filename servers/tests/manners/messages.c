@@ -189,6 +189,15 @@ static void of_streams(void) {
     while (recv(end[1], text, sizeof text, MSG_DONTWAIT) > 0) {
     }
     receive("an empty stream", end[1], 15, 100, 0);
+    send(end[0], "abcdefghij", 10, 0);
+    usleep(50000);
+    say("a look at what nobody wants", "%s", outcome(recv(end[1], NULL, 4, MSG_TRUNC | MSG_PEEK)));
+    say("thrown away", "%s", outcome(recv(end[1], NULL, 4, MSG_TRUNC)));
+    receive("the rest", end[1], 15, 100, 0);
+    send(end[0], "abcdefghij", 10, 0);
+    usleep(50000);
+    receive("thrown away in pieces", end[1], 15, 100, MSG_TRUNC);
+    say("nothing to throw away", "%s", outcome(recv(end[1], NULL, 4, MSG_TRUNC | MSG_DONTWAIT)));
     struct iovec pieces[3] = {{text, 3}, {text + 50, 0}, {text + 3, 7}};
     memcpy(text, "abcdefghij", 10);
     say("writev", "%s", outcome(writev(end[0], pieces, 3)));

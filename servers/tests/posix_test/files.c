@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #define FOLDER "/posix test"
@@ -64,6 +65,21 @@ static void reading_and_writing(struct checks *t) {
     CHECK_EQUAL(t, read(fd, text, sizeof text), 6);
     CHECK(t, memcmp(text, "Jello!", 6) == 0);
     CHECK_EQUAL(t, close(fd), 0);
+}
+
+static void pieces(struct checks *t) {
+    char first[4] = "", second[10] = "";
+    struct iovec out[3] = {{"in ", 3}, {NULL, 0}, {"pieces", 6}};
+    struct iovec in[3] = {{first, 3}, {NULL, 0}, {second, sizeof second}};
+    int fd = open(PATH, O_RDWR | O_CREAT | O_TRUNC, 0644);
+    CHECK_EQUAL(t, writev(fd, out, 3), 9);
+    CHECK_EQUAL(t, lseek(fd, 0, SEEK_SET), 0);
+    CHECK_EQUAL(t, readv(fd, in, 3), 9);
+    CHECK(t, memcmp(first, "in ", 3) == 0 && memcmp(second, "pieces", 6) == 0);
+    CHECK_EQUAL(t, readv(fd, in, 3), 0);
+    CHECK_ERRNO(t, (int)readv(fd, in, -1), EINVAL);
+    CHECK_EQUAL(t, close(fd), 0);
+    CHECK_ERRNO(t, (int)writev(fd, out, 3), EBADF);
 }
 
 static void streams(struct checks *t) {
@@ -137,6 +153,7 @@ void test_files(struct checks *t) {
     (void)rmdir(FOLDER);
     CHECK_EQUAL(t, mkdir(FOLDER, 0755), 0);
     reading_and_writing(t);
+    pieces(t);
     errors_of_paths(t);
     streams(t);
     directories(t);

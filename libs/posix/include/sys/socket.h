@@ -102,10 +102,10 @@ struct cmsghdr {
 #define CMSG_DATA(cmsg)    ((unsigned char *)((cmsg) + 1))
 #define CMSG_FIRSTHDR(message)                                                                               \
     ((message)->msg_controllen >= sizeof(struct cmsghdr) ? (struct cmsghdr *)(message)->msg_control : NULL)
-#define CMSG_NXTHDR(message, cmsg) cmsg_next(message, cmsg)
+#define CMSG_NXTHDR(message, cmsg) posix_cmsg_next(message, cmsg)
 
 /* The one behind it; null: the bytes end, or it says that it is shorter than its own header. */
-static inline struct cmsghdr *cmsg_next(const struct msghdr *message, const struct cmsghdr *cmsg) {
+static inline struct cmsghdr *posix_cmsg_next(const struct msghdr *message, const struct cmsghdr *cmsg) {
     size_t offset = (size_t)((const unsigned char *)cmsg - (const unsigned char *)message->msg_control);
     size_t left = message->msg_controllen - offset;
     if (cmsg->cmsg_len < sizeof *cmsg || cmsg->cmsg_len > left ||
