@@ -194,12 +194,13 @@ enum error net_send_to(struct net *net, net_socket_id id, const void *data, size
     return net_send_message(net, id, data, length, peer, &nothing, now);
 }
 
-/* Who is asked at a group's or at all's address answers from that which the link has. */
+/* Who is asked at a group's or at all's address answers from that which the link has, if it has one. */
 static struct net_address answering_address(const struct net *net, const struct udp_marks *marks) {
-    uint32_t destination = net_ipv4_value(&marks->address);
-    return is_ours(net, destination)
-               ? marks->address
-               : net_ipv4(routes_source_of(&net->routes, (uint8_t)(marks->interface - NET_LINK(0))));
+    if (is_ours(net, net_ipv4_value(&marks->address))) {
+        return marks->address;
+    }
+    uint32_t own = routes_source_of(&net->routes, (uint8_t)(marks->interface - NET_LINK(0)));
+    return own != 0 ? net_ipv4(own) : (struct net_address){0};
 }
 
 enum error net_receive_message(struct net *net, net_socket_id id, void *data, size_t capacity,
