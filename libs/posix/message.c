@@ -137,9 +137,9 @@ static ssize_t send_pieces(struct open_file *file, const struct pieces *pieces, 
 /* Writes one more, or as much of it as there is room for. */
 static void tell(struct msghdr *message, size_t *used, int type, const void *data, size_t length) {
     struct cmsghdr header = {.cmsg_len = CMSG_LEN(length), .cmsg_level = IPPROTO_IP, .cmsg_type = type};
-    uint8_t *to = (uint8_t *)message->msg_control + *used;
-    size_t room = message->msg_controllen - *used;
-    if (message->msg_control == NULL || room < sizeof header) {
+    uint8_t *control = message->msg_control;
+    size_t room = control != NULL ? message->msg_controllen - *used : 0;
+    if (room < sizeof header) {
         message->msg_flags |= MSG_CTRUNC;
         return;
     }
@@ -147,8 +147,8 @@ static void tell(struct msghdr *message, size_t *used, int type, const void *dat
         message->msg_flags |= MSG_CTRUNC;
         header.cmsg_len = room;
     }
-    memcpy(to, &header, sizeof header);
-    memcpy(to + sizeof header, data, header.cmsg_len - sizeof header);
+    memcpy(control + *used, &header, sizeof header);
+    memcpy(control + *used + sizeof header, data, header.cmsg_len - sizeof header);
     *used += room < CMSG_SPACE(length) ? room : CMSG_SPACE(length);
 }
 

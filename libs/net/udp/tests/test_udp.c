@@ -56,7 +56,8 @@ static enum error connect(int i, uint32_t address, uint16_t port) {
 
 static struct udp_socket *arrive(uint32_t from, uint16_t from_port, uint32_t to, uint16_t port,
                                  const char *text) {
-    struct udp_arrival arrival = {at(from, from_port), at(to, port), span_of(text, strlen(text)), 0, 63, 4, false};
+    struct udp_arrival arrival = {
+        at(from, from_port), at(to, port), span_of(text, strlen(text)), 0, 63, 4, false};
     return udp_input(&udp, &arrival);
 }
 
