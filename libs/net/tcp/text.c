@@ -4,7 +4,7 @@
 
 #define ACKS_DUE_MAX     8
 #define FEW_RANGES       26 /* in an arena's run of 256 bytes */
-#define QUICK_AFTER_LOSS 16 /* ACKs that are not delayed once a gap is filled */
+#define QUICK_AFTER_LOSS 64 /* ACKs that are not delayed once a gap is filled */
 
 void tcp_ack_now(struct tcp *tcp, struct tcb *tcb) {
     tcb->acks_due += tcb->acks_due == 0;
