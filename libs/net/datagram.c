@@ -150,8 +150,8 @@ static enum error take_marks(const struct net *net, const struct net_control *co
     bool given = control->local.family != 0;
     bool link = control->interface < NET_LINK(0) || (control->interface < NET_LINK(net->interface_count) &&
                                                      net->interface[control->interface - NET_LINK(0)].used);
-    bool ttl = control->ttl == -1 || (control->ttl >= 1 && control->ttl <= UINT8_MAX);
-    bool tos = control->tos >= -1 && control->tos <= UINT8_MAX;
+    bool ttl = control->ttl == -1 || (control->ttl >= 1 && control->ttl <= 255);
+    bool tos = control->tos >= -1 && control->tos <= 255;
     if (!ttl || !tos || (given && (control->local.family != NET_IPV4 || !ipv4_is_source(source)))) {
         return ERR_INVALID;
     }
