@@ -148,8 +148,8 @@ static enum error take_marks(const struct net *net, const struct net_control *co
                              struct udp_marks *marks) {
     uint32_t source = net_ipv4_value(&control->local);
     bool given = control->local.family != 0;
-    bool link = control->interface < NET_LINK(0) || (control->interface < NET_LINK(net->interface_count) &&
-                                                     net->interface[control->interface - NET_LINK(0)].used);
+    uint8_t ignored;
+    bool link = control->interface < NET_LINK(0) || net_link_numbered(net, control->interface, &ignored);
     bool ttl = control->ttl == -1 || (control->ttl >= 1 && control->ttl <= 255);
     bool tos = control->tos >= -1 && control->tos <= 255;
     if (!ttl || !tos || (given && (control->local.family != NET_IPV4 || !ipv4_is_source(source)))) {

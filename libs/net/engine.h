@@ -151,6 +151,8 @@ void forward_packet(struct net *net, const struct ipv4_header *header, struct sp
 
 /* The readiness of this socket may have changed. */
 void datagram_changed(struct net *net, struct udp_socket *udp);
+/* Is NET_LINK(n) of one of the links that there are? *link: its n. */
+bool net_link_numbered(const struct net *net, uint32_t number, uint8_t *link);
 /* The address that its datagram to `destination` is to leave from; 0: the route's. And which way. */
 uint32_t datagram_source(const struct net *net, const struct udp_socket *udp, const struct udp_marks *marks,
                          uint32_t destination);

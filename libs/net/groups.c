@@ -130,9 +130,7 @@ static enum error need_memberships(struct net *net, struct datagram *datagram) {
 static bool find_interface(const struct net *net, const struct net_membership *given, uint8_t *interface) {
     uint32_t address = net_ipv4_value(&given->interface);
     if (given->link != 0) {
-        *interface = (uint8_t)(given->link - NET_LINK(0));
-        return given->link >= NET_LINK(0) && given->link < NET_LINK(net->interface_count) &&
-               net->interface[*interface].used;
+        return net_link_numbered(net, given->link, interface);
     }
     if (net_address_is_any(&given->interface)) {
         *interface = routes_find(&net->routes, net_ipv4_value(&given->group), 0).interface;

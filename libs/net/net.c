@@ -193,6 +193,11 @@ struct interface *net_next_interface(const struct net *net, const struct interfa
     return NULL;
 }
 
+bool net_link_numbered(const struct net *net, uint32_t number, uint8_t *link) {
+    *link = (uint8_t)(number - NET_LINK(0));
+    return number >= NET_LINK(0) && number < NET_LINK(net->interface_count) && net->interface[*link].used;
+}
+
 /* What goes for all links: TCP makes its segments before it knows over which they leave. */
 static void follow_links(struct net *net) {
     uint16_t mtu = UINT16_MAX;

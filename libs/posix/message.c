@@ -92,10 +92,14 @@ static ssize_t send_by_piece(struct open_file *file, const struct pieces *pieces
 /* What must be one is put together here; a datagram that is too long is not worth copying. */
 static ssize_t receive_pieces(struct open_file *file, const struct pieces *pieces, int flags,
                               struct envelope *envelope) {
+    bool stream = file->socket.type == SOCK_STREAM;
+    if (stream && (flags & MSG_TRUNC) != 0) { /* nothing is written anywhere */
+        return posix_socket_receive(file, NULL, pieces->total, flags, envelope);
+    }
     if (pieces->count == 1) {
         return posix_socket_receive(file, pieces->piece[0].iov_base, pieces->total, flags, envelope);
     }
-    if (file->socket.type == SOCK_STREAM && (flags & MSG_PEEK) == 0) {
+    if (stream && (flags & MSG_PEEK) == 0) {
         return receive_by_piece(file, pieces, flags);
     }
     size_t length = pieces->total < TRANSFER_MAX ? pieces->total : TRANSFER_MAX;

@@ -120,6 +120,11 @@ static int set_timeout(uint64_t *timeout, const void *value, socklen_t length) {
     return 0;
 }
 
+/* Is it about what recvmsg() tells? */
+static bool is_told(int name) {
+    return name == IP_PKTINFO || name == IP_RECVTTL || name == IP_RECVTOS;
+}
+
 /* What any number means to the interface. */
 static int64_t meaning(int level, int name, int number) {
     if (level == SOL_SOCKET) {
@@ -134,19 +139,11 @@ static int64_t meaning(int level, int name, int number) {
         switch (name) {
         case IP_TTL: return number == -1 ? IPDEFTTL : number;
         case IP_TOS: return number & 0xff;
-        case IP_PKTINFO:
-        case IP_RECVTTL:
-        case IP_RECVTOS:
         case IP_MULTICAST_LOOP: return number != 0;
-        default: return number;
+        default: return is_told(name) ? number != 0 : number;
         }
     }
     return name == TCP_NODELAY || name == TCP_CORK || name == TCP_QUICKACK ? number != 0 : number;
-}
-
-/* Is it about what recvmsg() tells? */
-static bool is_told(int name) {
-    return name == IP_PKTINFO || name == IP_RECVTTL || name == IP_RECVTOS;
 }
 
 /* An option of IP may come in a byte, and some may be left out altogether; the others are ints. */

@@ -102,7 +102,7 @@ static ssize_t discard_from_stream(struct open_file *file, size_t length, int fl
         size_t part = length - done < most ? length - done : most;
         got = receive_stream(file, thrown, part, flags);
         done += got > 0 ? (size_t)got : 0;
-    } while (got == (ssize_t)most && done < length && (flags & MSG_WAITALL) != 0);
+    } while (got == (ssize_t)most && done < length && (flags & (MSG_WAITALL | MSG_PEEK)) == MSG_WAITALL);
     free(thrown);
     return done != 0 ? (ssize_t)done : got;
 }

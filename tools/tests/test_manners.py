@@ -1,4 +1,5 @@
 """How sockets behave, beside this machine's Linux: one program, compiled for both, says it line by line."""
+import contextlib
 import re
 import subprocess
 
@@ -27,11 +28,9 @@ def linux(tmp_path_factory):
     program = compile_for_linux("manners", tmp_path_factory.mktemp("manners"))
     if linux_end.missing():
         return lines_of(subprocess.run([program], check=True, capture_output=True, text=True, timeout=100).stdout)
-    wire = LinuxWire()
-    wire.ask("begin", [str(program)])
-    output = wire.ask("finish")
-    wire.close()
-    return lines_of(output)
+    with contextlib.closing(LinuxWire()) as wire:
+        wire.ask("begin", [str(program)])
+        return lines_of(wire.ask("finish"))
 
 
 @pytest.mark.parametrize("build, cpus", KINDS[:1] + KINDS[-1:])

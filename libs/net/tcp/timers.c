@@ -204,7 +204,8 @@ static uint8_t retry_limit(const struct tcb *tcb) {
 }
 
 /* RFC 9293 3.8.3, R2. What the user wants instead (RFC 5482) counts in time, also for probes that are
- * answered; a handshake has both limits, and so has an orphan: nobody can give its user's place up for it. */
+ * answered; a handshake has both limits, and so has an orphan: there is room for so many only, and its user
+ * has gone. */
 static bool is_exhausted(const struct tcb *tcb, net_time now) {
     net_time limit = user_timeout(tcb);
     bool over = limit != 0 && now - tcb->beside->stalled >= limit;

@@ -1,6 +1,7 @@
 /* test_messages.c: what stands beside the bytes of a datagram, both ways (RFC 1122 4.1.3.5, 4.1.4). */
 #include "pair.h"
 
+#include <net/wire/arp.h>
 #include <net/wire/ethernet.h>
 #include <net/wire/ipv4.h>
 
@@ -154,12 +155,13 @@ static bool look(struct pair *pair, int from, const struct net_slot *slot) {
     struct span packet, payload;
     assert_int_equal(ethernet_parse(span_of(slot->data, slot->length), &ethernet, &packet), ERR_NONE);
     if (ethernet.type == ETHER_IPV4 && ipv4_parse(packet, &ipv4, &payload) == ERR_NONE &&
-        ipv4.protocol == 17) {
+        ipv4.protocol == IP_UDP) {
         left_by = slot->interface;
         left_from = ipv4.source;
     } else if (ethernet.type == ETHER_ARP) {
-        memcpy(&next, packet.data + 24, sizeof next);
-        next = __builtin_bswap32(next);
+        struct arp_packet arp;
+        assert_int_equal(arp_parse(packet, &arp), ERR_NONE);
+        next = arp.target_address;
     }
     return slot->interface == 0;
 }

@@ -196,6 +196,7 @@ static void of_streams(void) {
     receive("the rest", end[1], 15, 100, 0);
     send(end[0], "abcdefghij", 10, 0);
     usleep(50000);
+    receive("a look at pieces that nobody wants", end[1], 15, 100, MSG_TRUNC | MSG_PEEK);
     receive("thrown away in pieces", end[1], 15, 100, MSG_TRUNC);
     say("nothing to throw away", "%s", outcome(recv(end[1], NULL, 4, MSG_TRUNC | MSG_DONTWAIT)));
     struct iovec pieces[3] = {{text, 3}, {text + 50, 0}, {text + 3, 7}};
